@@ -1,0 +1,196 @@
+/* The messages of weft.v1 as plain structs, from text and to text. docs/protocol.md is the contract; this header only
+ * names its fields. This layer is the only user of the JSON library. It knows nothing of sessions or rooms: whether an edit
+ * fits a document is core's to judge; that its change sets are well-formed is judged here. */
+#ifndef WEFT_PROTOCOL_MESSAGE_H
+#define WEFT_PROTOCOL_MESSAGE_H
+
+#include "weft/base/buf.h"
+#include "weft/base/err.h"
+#include "weft/protocol/limits.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct change;
+struct rope;
+
+#define NUMBER_MAX 9007199254740991u /* 2^53 - 1 */
+#define CID_MAX 281474976710655u     /* 2^48 - 1 */
+#define RANGES_MAX 256
+
+enum message_type {
+    MESSAGE_HELLO,
+    MESSAGE_PING,
+    MESSAGE_LIST,
+    MESSAGE_OPEN,
+    MESSAGE_CLOSE,
+    MESSAGE_CREATE,
+    MESSAGE_RENAME,
+    MESSAGE_DELETE,
+    MESSAGE_EDIT,
+    MESSAGE_CURSOR,
+    MESSAGE_CHECK,
+    MESSAGE_TYPES
+};
+const char *message_type_name(enum message_type type); /* "hello" */
+
+/* A string of a message: borrowed from the decoder, NUL-terminated; text is NULL where the key was absent. */
+struct text {
+    const char *text;
+    size_t len;
+};
+
+/* The q of a request as the JSON text that goes back; empty where absent. */
+struct request_id {
+    char json[200];
+};
+
+struct selection {
+    uint32_t count; /* positions: 2 per range */
+    uint64_t pos[2 * RANGES_MAX];
+};
+
+struct message {
+    enum message_type type;
+    struct request_id q;
+    uint64_t f; /* file id, 0 = none; set for every type that has one, also when the message is refused */
+    uint64_t n; /* edit: number of the last change set; 0 = absent */
+    union {
+        struct {
+            uint64_t v; /* protocol version, must be 1 */
+            struct text project, token, name, resume, ep, template;
+            uint64_t k;    /* 0 = absent */
+            uint64_t e;
+            bool has_e;
+        } hello;
+        struct {
+            uint64_t ts;
+        } ping;
+        struct {
+            struct text path; /* either path or message.f */
+            struct text ep;
+            uint64_t v;
+            bool has_v; /* resume */
+        } open;
+        struct {
+            struct text path, text;
+        } create;
+        struct {
+            struct text path, from; /* from set: a folder */
+        } rename;
+        struct {
+            struct text from;
+        } delete;
+        struct {
+            uint64_t v;
+            struct change **changes; /* owned by the decoder until its next call; ref what is kept */
+            size_t count;            /* 0: the short form below */
+            bool is_short;
+            uint64_t at, del;
+            struct text ins;
+            bool has_sel;
+            struct selection *sel;
+        } edit;
+        struct {
+            uint64_t v;
+            struct selection *sel; /* NULL when f = 0 */
+        } cursor;
+    } u;
+};
+
+/* Decodes frames one after the other, reusing its memory. */
+struct decoder;
+struct decoder *decoder_new(const struct limits *limits); /* borrows limits for its life */
+void decoder_free(struct decoder *decoder);
+
+/* Takes apart one frame (borrowed until the next call): counts keys and elements in one pass before parsing, then
+ * parses. Answers ERR_BAD_JSON, ERR_TOO_BIG (frame, keys, elements), ERR_TOO_MANY (messages), or ERR_OK: then *count
+ * is the number of messages. */
+ERR_CHECKED enum err decoder_frame(struct decoder *decoder, const char *data, size_t len, size_t *count,
+                                   struct error *error);
+/* The i-th message of the frame, in order. On failure (ERR_BAD_MESSAGE, ERR_UNKNOWN_TYPE, ERR_BAD_CHANGE, ERR_BAD_TEXT, ERR_TOO_BIG,
+ * ERR_TOO_MANY) out->q, f and n are still set as far as they could be read. What out points to lives until the next call of any decoder function. */
+ERR_CHECKED enum err decoder_message(struct decoder *decoder, size_t i, struct message *out, struct error *error);
+
+/* A log entry: the very text that clients receive. */
+struct logged_edit {
+    uint64_t f, v, by, n;
+    struct change *change; /* one reference for the caller */
+};
+ERR_CHECKED enum err decode_logged_edit(const char *data, size_t len, struct logged_edit *out, struct error *error);
+
+/* A change set alone (tests, HTTP): returns it in *out with one reference for the caller. */
+ERR_CHECKED enum err decode_change(const char *data, size_t len, const struct limits *limits, struct change **out,
+                                   struct error *error);
+
+/* ---- To text: each appends one object. Strings given are valid UTF-8 and NUL-terminated. ---- */
+
+struct file_info {
+    uint64_t f, v, len; /* len in UTF-16 units */
+    const char *path;
+};
+struct peer_info {
+    uint64_t by, f;
+    const char *user, *name;
+};
+struct welcome {
+    uint64_t cid, e, now;
+    const char *resume, *user, *name, *role, *ep, *inst, *store;
+    const struct file_info *files; /* NULL: left out */
+    size_t file_count;
+    const struct peer_info *peers;
+    size_t peer_count;
+    const struct limits *limits;
+    const struct rate *rates;
+};
+void encode_welcome(struct buf *out, const struct welcome *welcome);
+void encode_files(struct buf *out, const struct request_id *q, uint64_t e, const struct file_info *files, size_t count);
+void encode_pong(struct buf *out, uint64_t ts, uint64_t now);
+void encode_drain(struct buf *out, uint64_t in_ms, uint64_t spread_ms, const char *why);
+
+struct snapshot {
+    uint64_t f, v, n, s, len;
+    const char *path, *ep, *reset; /* reset NULL: left out */
+    const struct request_id *q;
+};
+void encode_file(struct buf *out, const struct snapshot *file, const struct rope *text);
+void encode_synced(struct buf *out, const struct request_id *q, uint64_t f, uint64_t v, uint64_t n, uint64_t s);
+void encode_resync(struct buf *out, uint64_t f);
+
+void encode_edit(struct buf *out, uint64_t f, uint64_t v, uint64_t by, uint64_t n, const struct change *change,
+                 const struct selection *sel); /* sel may be NULL */
+void encode_ack(struct buf *out, uint64_t f, uint64_t v, uint64_t n);
+void encode_check(struct buf *out, const struct request_id *q, uint64_t f, uint64_t v, uint64_t len, uint32_t crc);
+
+/* { t: "ok", q, f?, e? }: f and e 0 = left out. */
+void encode_ok(struct buf *out, const struct request_id *q, uint64_t f, uint64_t e);
+/* {"t":"error",…}: q may be NULL or empty; f, n 0 = left out. */
+void encode_error(struct buf *out, const struct error *error, const struct request_id *q, uint64_t f, uint64_t n, bool fatal);
+
+enum fs_op { FS_CREATE, FS_RENAME, FS_DELETE };
+struct fs_entry {
+    uint64_t f;
+    const char *path;
+};
+struct fs_event {
+    uint64_t e, by; /* by 0: left out (HTTP) */
+    enum fs_op op;
+    bool folder; /* entries as "list" */
+    const struct fs_entry *entries;
+    size_t count;
+};
+void encode_fs(struct buf *out, const struct fs_event *event);
+
+struct cursor {
+    uint64_t f, v, by; /* f = 0: no file */
+    const struct selection *sel;
+};
+void encode_cursor(struct buf *out, const struct cursor *cursor);
+void encode_peer(struct buf *out, uint64_t by, bool on, const char *user, const char *name);
+
+struct saved_mark {
+    uint64_t f, v;
+};
+void encode_saved(struct buf *out, const struct saved_mark *marks, size_t count, uint64_t ts);
+
+#endif
