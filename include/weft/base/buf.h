@@ -12,7 +12,10 @@ struct buf {
     size_t cap;
 };
 
-#define BUF_EMPTY {NULL, 0, 0}
+#define BUF_EMPTY                                                                                  \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
 
 void buf_init(struct buf *buf);
 void buf_close(struct buf *buf);
