@@ -1,6 +1,6 @@
 /* Two hash tables with a seeded hash (a stranger cannot make keys collide): whole numbers to
- * pointers, and byte strings to pointers. Caller's storage; values belong to the caller, string keys
- * are copied. Adding while iterating is not allowed; removing the item just visited is. */
+ * pointers, and byte strings to pointers. Caller's storage; values belong to the caller, string
+ * keys are copied. Adding while iterating is not allowed; removing the item just visited is. */
 #ifndef WEFT_BASE_MAP_H
 #define WEFT_BASE_MAP_H
 
