@@ -108,10 +108,8 @@ static char json_escape(unsigned char c)
     return c == '"' || c == '\\' ? (char)c : 0;
 }
 
-void buf_add_json(struct buf *buf, const char *text, size_t len)
+void buf_add_json_piece(struct buf *buf, const char *text, size_t len)
 {
-    buf_reserve(buf, len + 2);
-    buf_add_char(buf, '"');
     size_t start = 0;
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
@@ -126,5 +124,12 @@ void buf_add_json(struct buf *buf, const char *text, size_t len)
             buf_add(buf, (char[]){'\\', escape}, 2);
     }
     buf_add(buf, text + start, len - start);
+}
+
+void buf_add_json(struct buf *buf, const char *text, size_t len)
+{
+    buf_reserve(buf, len + 2);
+    buf_add_char(buf, '"');
+    buf_add_json_piece(buf, text, len);
     buf_add_char(buf, '"');
 }

@@ -100,6 +100,16 @@ static void json_escapes_what_must_be(void)
     }
 }
 
+static void a_json_string_may_come_in_pieces(void)
+{
+    struct buf buf = BUF_EMPTY;
+    buf_add_json_piece(&buf, "a\"", 2);
+    buf_add_json_piece(&buf, "", 0);
+    buf_add_json_piece(&buf, "\n\x01z", 3);
+    CHECK_EQ_STR(buf.data, "a\\\"\\n\\u0001z");
+    buf_close(&buf);
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv);
@@ -109,5 +119,6 @@ int main(int argc, char **argv)
     RUN(a_reserved_place_is_filled_by_the_caller);
     RUN(growing_loses_nothing);
     RUN(json_escapes_what_must_be);
+    RUN(a_json_string_may_come_in_pieces);
     return check_finish();
 }

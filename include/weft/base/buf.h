@@ -31,5 +31,7 @@ void buf_add_i64(struct buf *buf, int64_t value);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Appends text as a JSON string with its quotes. text must be valid UTF-8. */
 void buf_add_json(struct buf *buf, const char *text, size_t len);
+/* The same without the quotes, for a string that comes in pieces. */
+void buf_add_json_piece(struct buf *buf, const char *text, size_t len);
 
 #endif
