@@ -1,6 +1,7 @@
 /**
- * Checks that every file and folder that README.md, CONTRIBUTING.md and docs/ name exists: links to
- * files, and code words that begin with a folder of the project.
+ * Checks the pages against the project: every file and folder that README.md, CONTRIBUTING.md and
+ * docs/ name exists (links to files, and code words that begin with a folder of the project), and
+ * docs/protocol.md has every limit with its default, and every error code.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -34,8 +35,27 @@ function missing(page) {
     .map((path) => `${page} names ${path}, which does not exist`);
 }
 
+/** @returns {string[]} rows of the C tables that docs/protocol.md does not have */
+function undocumented() {
+  const page = readFileSync(join(top, "docs/protocol.md"), "utf8");
+  const limits = readFileSync(join(top, "include/weft/protocol/limits.h"), "utf8");
+  const errors = readFileSync(join(top, "include/weft/base/err.h"), "utf8");
+  const rows = [
+    ...[...limits.matchAll(/X\((\w+), (\d+), \d+, \d+, "/g)].map(
+      ([, name, value]) => `| \`${name}\` | ${Number(value).toLocaleString("en-US")} |`,
+    ),
+    ...[...limits.matchAll(/X\((\w+), (\d+), (\d+)\)/g)].map(
+      ([, name, perSecond, burst]) => `| \`${name}\` | ${perSecond} | ${burst} |`,
+    ),
+    ...[...errors.matchAll(/X\(ERR_\w+, "(\w+)"/g)]
+      .filter(([, name]) => name !== "ok")
+      .map(([, name]) => `\`${name}\``),
+  ];
+  return rows.filter((row) => !page.includes(row)).map((row) => `docs/protocol.md lacks ${row}`);
+}
+
 const all = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...pages("docs")];
-const wrong = all.flatMap(missing);
+const wrong = [...all.flatMap(missing), ...undocumented()];
 for (const line of wrong) console.error(line);
 console.log(`${all.length} pages, ${wrong.length} wrong`);
 process.exit(wrong.length > 0 ? 1 : 0);
