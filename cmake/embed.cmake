@@ -7,6 +7,7 @@
 
 function(weft_embed target)
     set(entries)
+    string(ASCII 1 bar) # between path and file; below every character of a path, for the order
     weft_embed_files(entries "${WEFT_WEB_DIR}" web GLOB_RECURSE "*")
     weft_embed_files(entries "${CMAKE_SOURCE_DIR}/web/client" sdk GLOB "*.js")
     weft_embed_files(entries "${CMAKE_SOURCE_DIR}/templates" templates GLOB_RECURSE "*")
@@ -18,10 +19,10 @@ function(weft_embed target)
     set(files)
     set(i 0)
     foreach(entry IN LISTS entries)
-        string(FIND "${entry}" "|" bar)
-        string(SUBSTRING "${entry}" 0 ${bar} path)
-        math(EXPR bar "${bar} + 1")
-        string(SUBSTRING "${entry}" ${bar} -1 file)
+        string(FIND "${entry}" "${bar}" at)
+        string(SUBSTRING "${entry}" 0 ${at} path)
+        math(EXPR at "${at} + 1")
+        string(SUBSTRING "${entry}" ${at} -1 file)
         list(APPEND files "${file}")
         string(APPEND rows "    .quad path_${i}, blob_${i}, end_${i} - blob_${i}\n")
         string(APPEND blobs "path_${i}: .asciz \"${path}\"\n    .balign 16\n"
@@ -51,13 +52,13 @@ assets_table_count: .quad @i@
 endfunction()
 
 # weft_embed_files(<list> <base> <prefix> GLOB|GLOB_RECURSE <pattern>): appends
-# "<prefix>/<path below base>|<file>" for each file.
+# "<prefix>/<path below base>" and the file, with ${bar} between, for each file.
 function(weft_embed_files list base prefix mode pattern)
     file(${mode} found CONFIGURE_DEPENDS LIST_DIRECTORIES false "${base}/${pattern}")
     list(FILTER found EXCLUDE REGEX "/node_modules/|~$|\\.test\\.js$")
     foreach(file IN LISTS found)
         file(RELATIVE_PATH path "${base}" "${file}")
-        list(APPEND ${list} "${prefix}/${path}|${file}")
+        list(APPEND ${list} "${prefix}/${path}${bar}${file}")
     endforeach()
     set(${list} "${${list}}" PARENT_SCOPE)
 endfunction()
