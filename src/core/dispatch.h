@@ -1,0 +1,11 @@
+/* From a frame to the handler of each message: a table by type. Handlers return codes; only this
+ * turns them into messages. */
+#ifndef WEFT_CORE_DISPATCH_H
+#define WEFT_CORE_DISPATCH_H
+
+struct session;
+
+/* Handles the frames that came while the session was joining. */
+void dispatch_kept(struct session *session);
+
+#endif

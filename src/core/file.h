@@ -1,0 +1,129 @@
+/* A file of a room: what the tree says of it, and, once somebody opened it, the replica with its
+ * subscribers and the edits that wait for the log. */
+#ifndef WEFT_CORE_FILE_H
+#define WEFT_CORE_FILE_H
+
+#include "outbox.h"
+#include "session.h"
+#include "weft/base/map.h"
+#include "weft/text/document.h"
+#include <sys/queue.h>
+
+struct batch;
+struct room;
+struct query;
+
+/* The last numbers of one author (cid) in this file. */
+struct author {
+    uint64_t n;       /* last in the log */
+    uint64_t n_taken; /* last accepted here: in the log or waiting */
+    uint64_t version; /* of its newest entry; 0 = none that we know */
+    unsigned shorts;  /* short forms that wait for the author's earlier edits */
+};
+
+/* An edit that waits for the log. Its change sets apply to the document's present version, one
+ * after the other; they are mapped over logged entries only (rule R3). */
+struct edit {
+    TAILQ_ENTRY(edit) link;
+    uint64_t session; /* id, to answer */
+    uint64_t cid, k, n;
+    struct request_id q;
+    struct change **changes;
+    size_t count;
+    struct selection *sel; /* in the text after the last change; NULL = none */
+    /* The short form, until it is resolved on the newest text: count is 0. */
+    uint64_t at, del;
+    char *ins;
+    size_t ins_len;
+};
+TAILQ_HEAD(edit_list, edit);
+
+/* Somebody who waits for the file: a session's open, or a query. */
+struct opener {
+    TAILQ_ENTRY(opener) link;
+    uint64_t session; /* id; 0 = query */
+    struct query *query;
+    struct request_id q;
+    bool has_v;
+    uint64_t v;
+    char ep[EPOCH_SIZE];
+    bool reading; /* its missed edits are being read from the log */
+};
+TAILQ_HEAD(opener_list, opener);
+
+enum file_phase { FILE_CLOSED, FILE_LOADING, FILE_OPEN, FILE_DELETED };
+
+struct file {
+    TAILQ_ENTRY(file) dirty; /* has something to send at the end of the turn */
+    bool is_dirty;
+    struct room *room;
+    uint64_t f;
+    char *path;
+    char eol[3];
+    enum file_phase phase;
+    /* As the log stands; while the file is open the document is the truth. */
+    uint64_t version, utf16_len, size, rev, saved_version;
+    struct document *document; /* while FILE_OPEN */
+    struct map authors;        /* cid → struct author */
+    struct sub_list subs;
+    size_t sub_count;
+    struct opener_list openers;
+    struct edit_list waiting; /* change sets ready for the next batch */
+    struct edit_list shorts;  /* short forms that wait */
+    size_t waiting_count;
+    struct batch *batch; /* the append under way */
+    struct outbox outbox;
+    struct outbox cursors; /* of this tick */
+    struct {
+        struct blob *message; /* the snapshot of one version as new readers get it, shared */
+        uint64_t v, s;
+    } cached;
+    uint64_t updated_at, updated_by; /* wall ms; cid */
+    uint64_t idle_ms;                /* since when nobody has it open */
+};
+TAILQ_HEAD(file_list, file);
+
+/* A change of the tree that was asked for and is not answered. */
+struct tree_request {
+    TAILQ_ENTRY(tree_request) link;
+    uint64_t id, session;
+    struct request_id q;
+    uint64_t utf16_len, size;
+    char eol[3];
+};
+TAILQ_HEAD(tree_request_list, tree_request);
+
+struct file *file_new(struct room *room, uint64_t f, const char *path);
+void file_free(struct file *file);
+
+uint64_t file_version(const struct file *file);
+uint64_t file_utf16_len(const struct file *file);
+struct author *file_author(struct file *file, uint64_t cid); /* made where there is none */
+
+/* A session opens the file. Takes opener; answers now, or when the file is there and the author's
+ * own edits are in the log. */
+void file_open(struct file *file, struct opener *opener);
+/* The state's answer to a read. */
+void file_rows(struct file *file, const struct state_rows *answer);
+/* Applies an entry that came from the log and posts it; an error where it does not fit the replica.
+ */
+ERR_CHECKED enum err file_apply_logged(struct file *file, struct blob *message);
+/* Answers the openers that can be answered. */
+void file_serve_openers(struct file *file);
+/* Ends the queries among the openers. */
+void file_fail_queries(struct file *file, enum err code);
+/* Drops the replica and tells the readers to open again. */
+void file_reset(struct file *file);
+void file_deleted(struct file *file);
+/* Gives back the replica of a file that nobody reads, if everything in it is saved. */
+void file_close_if_quiet(struct file *file);
+
+/* Adds a message for the subscribers. Takes the references. */
+void file_post(struct file *file, struct blob *message, struct blob *own, uint64_t by);
+/* Gives what was posted to the subscribers' queues. */
+void file_flush(struct file *file);
+/* Gives what is in the outbox to them, and clears it. */
+void file_deliver(struct file *file, struct outbox *outbox, enum queue_class class);
+void file_mark_dirty(struct file *file);
+
+#endif

@@ -1,0 +1,251 @@
+/* hello → state.open → (create from a template → open again) → (missed events) → welcome. The
+ * session waits in SESSION_JOINING with exactly one call of a port under way, which keeps the room
+ * alive. What it sends meanwhile is kept and handled behind welcome. */
+#include "hello.h"
+#include "dispatch.h"
+#include "edits.h"
+#include "resume.h"
+#include "root.h"
+#include "templates.h"
+#include "weft/base/blob.h"
+#include "weft/base/log.h"
+#include "weft/base/mem.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void refuse(struct session *session, enum err code, const char *why)
+{
+    struct error error = {ERR_OK, ""};
+    (void)error_set(&error, code, "%s", why);
+    session_error(session, &error, NULL, 0, 0, true);
+}
+
+static char *copy_text(struct text text)
+{
+    return text.text ? mem_strndup(text.text, text.len) : NULL;
+}
+
+static void ask(struct session *session)
+{
+    struct state_open open = {
+        .cid = session->cid,
+        .k = session->greeting->k,
+        .user = session->user,
+        .name = session->name,
+        .want_tree = session->room->phase == ROOM_OPENING,
+    };
+    room_ask(session->room, session->id, &open);
+}
+
+/* Who it is: the cid of its resume token, or a new one. */
+static void identify(struct session *session, const struct message *message)
+{
+    struct registry *registry = session->registry;
+    struct resume resume;
+    if (message->u.hello.resume.text &&
+        resume_parse(registry->signer, message->u.hello.project.text, message->u.hello.resume.text,
+                     registry->wall_ms, &resume)) {
+        session->cid = resume.cid;
+        snprintf(session->user, sizeof session->user, "%s", resume.user);
+        session->greeting->k = message->u.hello.k;
+        session->greeting->is_resumed = true;
+        return;
+    }
+    do
+        session->cid = registry->config.random(registry->config.random_owner) & CID_MAX;
+    while (session->cid == 0 || room_member(session->room, session->cid));
+    snprintf(session->user, sizeof session->user, "guest-%012" PRIx64, session->cid);
+    session->greeting->k = message->u.hello.k ? message->u.hello.k : 1;
+}
+
+void hello_receive(struct session *session, const struct message *message)
+{
+    struct registry *registry = session->registry;
+    if (message->u.hello.v != 1) {
+        session_error(session, &(struct error){ERR_BAD_MESSAGE, "this server speaks v 1"},
+                      &message->q, 0, 0, false);
+        session_close(session, 4400, "bad hello");
+        return;
+    }
+    struct greeting *greeting = mem_zalloc(sizeof *greeting);
+    greeting->template = copy_text(message->u.hello.template);
+    greeting->ep = copy_text(message->u.hello.ep);
+    greeting->e = message->u.hello.e;
+    greeting->has_e = message->u.hello.has_e;
+    session->greeting = greeting;
+    session->room = room_enter(registry, message->u.hello.project.text);
+    session->phase = SESSION_JOINING;
+    const char *name = message->u.hello.name.text;
+    snprintf(session->name, sizeof session->name, "%s", name && *name ? name : "Guest");
+    identify(session, message);
+    ask(session);
+}
+
+/* ---- welcome ---- */
+
+static size_t list_peers(const struct room *room, uint64_t cid, struct peer_info **out)
+{
+    struct peer_info *peers = mem_realloc_array(NULL, room->by_cid.count + 1, sizeof *peers);
+    size_t count = 0;
+    const struct member *member;
+    /* Those who just left too: their leave is told later, to everybody. */
+    TAILQ_FOREACH(member, &room->members, link)
+    if (member->cid != cid)
+        peers[count++] = (struct peer_info){member->cid, member->f, member->user, member->name};
+    *out = peers;
+    return count;
+}
+
+static void push_welcome(struct session *session)
+{
+    struct registry *registry = session->registry;
+    struct room *room = session->room;
+    const struct greeting *greeting = session->greeting;
+    struct resume resume = {.cid = session->cid,
+                            .expires_ms = registry->wall_ms + registry->config.resume_ms};
+    snprintf(resume.user, sizeof resume.user, "%s", session->user);
+    char token[RESUME_SIZE];
+    resume_print(registry->signer, room->project, &resume, token);
+    bool known = greeting->ep && strcmp(greeting->ep, room->epoch) == 0 && greeting->has_e &&
+                 greeting->e == room->e;
+    size_t file_count = 0;
+    struct file_info *files = known ? NULL : room_list(room, &file_count);
+    struct peer_info *peers;
+    size_t peer_count = list_peers(room, session->cid, &peers);
+    struct welcome welcome = {
+        .cid = session->cid,
+        .e = room->e,
+        .now = registry->wall_ms,
+        .resume = token,
+        .user = session->user,
+        .name = session->name,
+        .role = "edit",
+        .ep = room->epoch,
+        .inst = registry->config.instance,
+        .store = registry->state->store_name,
+        .files = files,
+        .file_count = file_count,
+        .peers = peers,
+        .peer_count = peer_count,
+        .limits = &registry->config.limits,
+        .rates = registry->config.rates,
+    };
+    buf_reset(&registry->out);
+    encode_welcome(&registry->out, &welcome);
+    session_push_buf(session, &registry->out);
+    free(files);
+    free(peers);
+}
+
+static void welcome(struct session *session, const struct state_events *missed)
+{
+    struct room *room = session->room;
+    char label[256];
+    if (room->session_count >= session->registry->config.limits.room_sessions) {
+        refuse(session, ERR_TOO_MANY, "this project has too many sessions");
+        return;
+    }
+    room_flush(room);
+    session->phase = SESSION_LIVE;
+    push_welcome(session);
+    for (size_t i = 0; missed && missed->result == STATE_OK && i < missed->count; i++)
+        session_push(session, blob_ref(missed->messages[i]), QUEUE_PLAIN, 0);
+    room_join(room, session);
+    log_info("msg=\"session joined\" %s cid=%" PRIu64 " k=%" PRIu64 " resumed=%d remote=%s",
+             session_label(session, label, sizeof label), session->cid, session->k,
+             session->greeting->is_resumed, session->remote);
+    dispatch_kept(session);
+}
+
+/* A newer connection has this cid: the older one goes, and what it had waiting can no longer enter
+ * the log. */
+static void take_over(struct room *room, struct session *session)
+{
+    struct member *member = room_member(room, session->cid);
+    if (member && member->session && member->session != session)
+        session_close(member->session, 4409, "a newer connection has this cid");
+    edits_fence(room, session->cid);
+}
+
+static void entered(struct room *room, struct session *session, const struct state_opened *answer)
+{
+    const struct greeting *greeting = session->greeting;
+    session->k = answer->k;
+    if (greeting->is_resumed)
+        take_over(room, session);
+    bool behind = greeting->ep && strcmp(greeting->ep, room->epoch) == 0 && greeting->has_e &&
+                  greeting->e < room->e;
+    if (!behind) {
+        welcome(session, NULL);
+        return;
+    }
+    struct state_ticket ticket = room_ticket(room, session->id);
+    room->pending++;
+    room->registry->state->ops->events(room->registry->state, &ticket, greeting->e);
+}
+
+static void no_project(struct room *room, struct session *session)
+{
+    const char *template = session->greeting->template;
+    struct state_ticket ticket = room_ticket(room, session->id);
+    if (!template)
+        refuse(session, ERR_NO_PROJECT, "there is no such project; name a template to create it");
+    else if (templates_create(room->registry, &ticket, NULL, template))
+        room->pending++;
+    else
+        refuse(session, ERR_NO_PROJECT, "there is no such template");
+}
+
+void hello_opened(struct room *room, struct session *session, const struct state_opened *answer)
+{
+    if (session->phase != SESSION_JOINING || session->room != room)
+        return;
+    switch (answer->result) {
+    case STATE_OK:
+        if (room->phase == ROOM_READY && strcmp(room->epoch, answer->epoch) != 0)
+            room_end(room, 4503, "the project has a new epoch");
+        if (room->phase == ROOM_OVER)
+            session_close(session, 4503, "the room was closed");
+        else if (room_fill(room, answer))
+            entered(room, session, answer);
+        else
+            ask(session);
+        break;
+    case STATE_NO_PROJECT:
+        no_project(room, session);
+        break;
+    case STATE_STRAGGLER:
+        session_close(session, 4409, "a newer connection has this cid");
+        break;
+    case STATE_BUSY:
+        refuse(session, ERR_BUSY, answer->problem ? answer->problem : err_text(ERR_BUSY));
+        break;
+    default:
+        log_error("msg=\"project cannot be opened\" project=%s problem=\"%s\"", room->project,
+                  answer->problem ? answer->problem : "");
+        refuse(session, ERR_INTERNAL,
+               "the project is stored but cannot be read; nothing was overwritten");
+    }
+}
+
+void hello_created(struct session *session, const struct state_created *answer)
+{
+    if (session->phase != SESSION_JOINING)
+        return;
+    if (answer->result == STATE_OK || answer->result == STATE_EXISTS)
+        ask(session);
+    else
+        refuse(session, ERR_BUSY, answer->problem ? answer->problem : err_text(ERR_BUSY));
+}
+
+void hello_events(struct room *room, struct session *session, const struct state_events *answer)
+{
+    if (session->phase != SESSION_JOINING || session->room != room)
+        return;
+    if (room->phase == ROOM_OVER)
+        session_close(session, 4503, "the room was closed");
+    else
+        welcome(session, answer);
+}

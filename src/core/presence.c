@@ -1,0 +1,152 @@
+#include "presence.h"
+#include "root.h"
+#include "weft/base/blob.h"
+#include "weft/base/list.h"
+#include "weft/base/mem.h"
+#include "weft/text/rope.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Small rooms hear of a move at the next tick; a crowd hears less often, so that what everybody
+ * writes to everybody does not grow with the square of the people. */
+static uint64_t interval_ms(const struct room *room)
+{
+    uint64_t ms = room->session_count / 3;
+    return ms < 1000 ? ms : 1000;
+}
+
+static void keep(struct member *member, uint64_t f, uint64_t v, const struct selection *sel)
+{
+    member->f = f;
+    member->v = v;
+    free(member->sel);
+    member->sel = NULL;
+    if (!sel)
+        return;
+    size_t size = offsetof(struct selection, pos) + sel->count * sizeof sel->pos[0];
+    member->sel = mem_alloc(size);
+    memcpy(member->sel, sel, size);
+}
+
+void presence_move(struct session *session, struct file *file, uint64_t v,
+                   const struct selection *sel)
+{
+    struct room *room = session->room;
+    struct member *member = session->member;
+    keep(member, file ? file->f : 0, v, file ? sel : NULL);
+    if (member->is_moved)
+        return;
+    member->is_moved = true;
+    TAILQ_INSERT_TAIL(&room->moved, member, moved);
+    if (room->presence_due_ms == 0)
+        room->presence_due_ms = room->registry->now_ms + interval_ms(room);
+}
+
+void presence_edited(struct room *room, struct file *file, uint64_t cid, uint64_t v,
+                     const struct selection *sel)
+{
+    struct member *member = room_member(room, cid);
+    /* A cursor that waits for the tick is newer than the edit it was sent after. */
+    if (!member || member->is_moved)
+        return;
+    keep(member, file->f, v, sel);
+    if (member->told_f != file->f && member->session)
+        presence_move(member->session, file, v, member->sel ? sel : NULL);
+}
+
+/* The cursor as it stands in the file's present text. */
+static struct blob *encode(struct buf *out, struct member *member, const struct file *file)
+{
+    struct cursor cursor = {.by = member->cid};
+    if (file && file->document) {
+        const struct document *document = file->document;
+        for (size_t i = 0; member->sel && i < member->sel->count; i++)
+            member->sel->pos[i] = document_map_pos(document, member->v, member->sel->pos[i], -1);
+        member->v = document_version(document);
+        cursor.f = file->f;
+        cursor.v = member->v;
+        cursor.sel = member->sel;
+    }
+    buf_reset(out);
+    encode_cursor(out, &cursor);
+    return blob_new(out->data, out->len);
+}
+
+void presence_show(struct session *session, struct file *file)
+{
+    struct outbox outbox;
+    outbox_init(&outbox);
+    struct member *member;
+    TAILQ_FOREACH(member, &session->room->members, link)
+    {
+        if (member->f != file->f || !member->sel || member == session->member)
+            continue;
+        outbox_add(&outbox, encode(&session->registry->out, member, file), NULL, 0);
+        if (outbox.count == OUTBOX_MESSAGES) {
+            session_push(session, blob_ref(outbox_all(&outbox)), QUEUE_PRESENCE, file->f);
+            outbox_clear(&outbox);
+        }
+    }
+    if (outbox.count)
+        session_push(session, blob_ref(outbox_all(&outbox)), QUEUE_PRESENCE, file->f);
+    outbox_close(&outbox);
+}
+
+static void tell(struct room *room, struct member *member, struct outbox *everybody)
+{
+    struct file *file = member->f ? room_file(room, member->f) : NULL;
+    struct blob *message = encode(&room->registry->out, member, file);
+    uint64_t f = file ? file->f : 0;
+    if (f != member->told_f || !file) {
+        member->told_f = f;
+        outbox_add(everybody, message, NULL, member->cid);
+        if (everybody->count == OUTBOX_MESSAGES)
+            room_deliver(room, everybody, QUEUE_PRESENCE);
+        return;
+    }
+    outbox_add(&file->cursors, message, NULL, member->cid);
+    if (file->cursors.count == OUTBOX_MESSAGES)
+        file_deliver(file, &file->cursors, QUEUE_PRESENCE);
+}
+
+/* Edits of this turn go first, so that a cursor's version is known to who gets it. */
+static void flush_files(struct room *room)
+{
+    const struct member *member;
+    TAILQ_FOREACH(member, &room->moved, moved)
+    {
+        struct file *file = member->f ? room_file(room, member->f) : NULL;
+        if (file)
+            file_flush(file);
+    }
+}
+
+static void deliver_files(struct room *room)
+{
+    struct map_iter iter = {0};
+    while (map_next(&room->paths, &iter)) {
+        struct file *file = iter.value;
+        file_deliver(file, &file->cursors, QUEUE_PRESENCE);
+    }
+}
+
+void presence_tick(struct room *room, uint64_t now_ms)
+{
+    if (room->presence_due_ms == 0 || now_ms < room->presence_due_ms)
+        return;
+    struct outbox everybody;
+    outbox_init(&everybody);
+    room_flush(room);
+    flush_files(room);
+    while (!TAILQ_EMPTY(&room->moved)) {
+        struct member *member = TAILQ_FIRST(&room->moved);
+        TAILQ_REMOVE(&room->moved, member, moved);
+        member->is_moved = false;
+        if (member->session)
+            tell(room, member, &everybody);
+    }
+    room->presence_due_ms = 0;
+    room_deliver(room, &everybody, QUEUE_PRESENCE);
+    deliver_files(room);
+    outbox_close(&everybody);
+}

@@ -1,0 +1,399 @@
+#include "room.h"
+#include "edits.h"
+#include "presence.h"
+#include "query.h"
+#include "root.h"
+#include "saver.h"
+#include "weft/base/blob.h"
+#include "weft/base/list.h"
+#include "weft/base/log.h"
+#include "weft/base/mem.h"
+#include "weft/text/rope.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_IDLE_MS 60000 /* a replica that nobody reads is kept so long */
+
+struct room *room_enter(struct registry *registry, const char *project)
+{
+    struct room *room = map_find_text(&registry->room_by_project, project, strlen(project));
+    if (room)
+        return room;
+    room = mem_zalloc(sizeof *room);
+    room->registry = registry;
+    room->id = registry_id(registry);
+    room->idle_ms = registry->now_ms;
+    snprintf(room->project, sizeof room->project, "%s", project);
+    map_init(&room->files);
+    map_init(&room->paths);
+    map_init(&room->by_cid);
+    TAILQ_INIT(&room->sessions);
+    TAILQ_INIT(&room->members);
+    TAILQ_INIT(&room->moved);
+    TAILQ_INIT(&room->dirty_files);
+    TAILQ_INIT(&room->queries);
+    TAILQ_INIT(&room->tree_requests);
+    outbox_init(&room->outbox);
+    TAILQ_INSERT_TAIL(&registry->rooms, room, link);
+    map_put(&registry->room_by_id, room->id, room);
+    map_put_text(&registry->room_by_project, project, strlen(project), room);
+    return room;
+}
+
+struct room *room_find(struct registry *registry, uint64_t id)
+{
+    return map_find(&registry->room_by_id, id);
+}
+
+static void free_member(struct room *room, struct member *member)
+{
+    TAILQ_REMOVE(&room->members, member, link);
+    if (member->is_moved)
+        TAILQ_REMOVE(&room->moved, member, moved);
+    map_remove(&room->by_cid, member->cid);
+    free(member->sel);
+    free(member);
+}
+
+static void free_tree_requests(struct room *room)
+{
+    while (!TAILQ_EMPTY(&room->tree_requests)) {
+        struct tree_request *request = TAILQ_FIRST(&room->tree_requests);
+        TAILQ_REMOVE(&room->tree_requests, request, link);
+        free(request);
+    }
+}
+
+/* Out of the list of projects: who comes now gets a new room. */
+static void unlist(struct room *room)
+{
+    struct registry *registry = room->registry;
+    size_t len = strlen(room->project);
+    if (map_find_text(&registry->room_by_project, room->project, len) == room)
+        map_remove_text(&registry->room_by_project, room->project, len);
+}
+
+void room_free(struct room *room)
+{
+    struct registry *registry = room->registry;
+    if (room->phase == ROOM_READY) {
+        struct state_ticket ticket = room_ticket(room, 0);
+        registry->state->ops->unload(registry->state, &ticket);
+        registry->bus->ops->leave(registry->bus, room->project);
+    }
+    while (!TAILQ_EMPTY(&room->sessions))
+        room_leave(room, TAILQ_FIRST(&room->sessions));
+    while (!TAILQ_EMPTY(&room->members))
+        free_member(room, TAILQ_FIRST(&room->members));
+    query_fail_all(room, ERR_BUSY);
+    free_tree_requests(room);
+    struct map_iter iter = {0};
+    while (map_next(&room->files, &iter))
+        file_free(iter.value);
+    map_close(&room->files);
+    map_close(&room->paths);
+    map_close(&room->by_cid);
+    outbox_close(&room->outbox);
+    if (room->is_dirty)
+        TAILQ_REMOVE(&registry->dirty_rooms, room, dirty);
+    TAILQ_REMOVE(&registry->rooms, room, link);
+    map_remove(&registry->room_by_id, room->id);
+    unlist(room);
+    free(room->name);
+    free(room);
+}
+
+struct state_ticket room_ticket(const struct room *room, uint64_t request)
+{
+    return (struct state_ticket){room->id, request, room->project, room->epoch};
+}
+
+void room_ask(struct room *room, uint64_t request, const struct state_open *open)
+{
+    struct state_ticket ticket = room_ticket(room, request);
+    room->pending++;
+    room->registry->state->ops->open(room->registry->state, &ticket, open);
+}
+
+bool room_fill(struct room *room, const struct state_opened *answer)
+{
+    if (room->phase == ROOM_READY)
+        return true;
+    if (room->phase == ROOM_OVER || (!answer->files && answer->file_count == 0 && !answer->name))
+        return false;
+    snprintf(room->epoch, sizeof room->epoch, "%s", answer->epoch);
+    room->e = answer->e;
+    room->name = mem_strdup(answer->name ? answer->name : room->project);
+    for (size_t i = 0; i < answer->file_count; i++) {
+        const struct state_file *from = &answer->files[i];
+        struct file *file = room_add_file(room, from->f, from->path);
+        file->version = from->version;
+        file->utf16_len = from->utf16_len;
+        file->size = from->size;
+        file->rev = from->rev;
+        file->saved_version = from->saved_version;
+        snprintf(file->eol, sizeof file->eol, "%s", from->eol ? from->eol : "\n");
+    }
+    room->phase = ROOM_READY;
+    room->registry->bus->ops->join(room->registry->bus, room->project);
+    log_info("msg=\"room opened\" project=%s epoch=%s files=%zu", room->project, room->epoch,
+             answer->file_count);
+    return true;
+}
+
+void room_end(struct room *room, int code, const char *reason)
+{
+    if (room->phase == ROOM_OVER)
+        return;
+    log_warn("msg=\"room ended\" project=%s reason=\"%s\"", room->project, reason);
+    unlist(room);
+    room->phase = ROOM_OVER;
+    struct session *session, *next;
+    LIST_EACH_SAFE(session, &room->sessions, of_room, next)
+    session_close(session, code, reason);
+    query_fail_all(room, ERR_BUSY);
+}
+
+/* ---- people ---- */
+
+struct member *room_member(const struct room *room, uint64_t cid)
+{
+    return map_find(&room->by_cid, cid);
+}
+
+static void post_peer(struct room *room, const struct member *member, bool on)
+{
+    struct buf *out = &room->registry->out;
+    buf_reset(out);
+    encode_peer(out, member->cid, on, member->user, member->name);
+    room_post(room, blob_new(out->data, out->len), NULL, member->cid);
+}
+
+static struct member *add_member(struct room *room, const struct session *session)
+{
+    struct member *member = mem_zalloc(sizeof *member);
+    member->cid = session->cid;
+    TAILQ_INSERT_TAIL(&room->members, member, link);
+    map_put(&room->by_cid, member->cid, member);
+    return member;
+}
+
+void room_join(struct room *room, struct session *session)
+{
+    struct member *member = room_member(room, session->cid);
+    bool told = member && strcmp(member->name, session->name) == 0;
+    if (!member)
+        member = add_member(room, session);
+    snprintf(member->user, sizeof member->user, "%s", session->user);
+    snprintf(member->name, sizeof member->name, "%s", session->name);
+    member->session = session;
+    session->member = member;
+    TAILQ_INSERT_TAIL(&room->sessions, session, of_room);
+    room->session_count++;
+    if (!told)
+        post_peer(room, member, true);
+}
+
+void room_leave(struct room *room, struct session *session)
+{
+    struct registry *registry = room->registry;
+    struct member *member = session->member;
+    TAILQ_REMOVE(&room->sessions, session, of_room);
+    room->session_count--;
+    session->member = NULL;
+    if (member->session == session) {
+        member->session = NULL;
+        member->gone_ms = registry->now_ms;
+        struct state_ticket ticket = room_ticket(room, session->id);
+        registry->state->ops->leave(registry->state, &ticket, session->cid, session->k);
+    }
+    if (room->session_count == 0) {
+        room->idle_ms = registry->now_ms;
+        saver_hurry(room);
+    }
+}
+
+/* ---- files ---- */
+
+struct file *room_file(const struct room *room, uint64_t f)
+{
+    struct file *file = map_find(&room->files, f);
+    return file && file->phase != FILE_DELETED ? file : NULL;
+}
+
+struct file *room_file_at(const struct room *room, const char *path, size_t len)
+{
+    return map_find_text(&room->paths, path, len);
+}
+
+enum err room_no_file(const struct room *room, uint64_t f, struct error *error)
+{
+    if (f && f <= room->newest_f)
+        return error_set(error, ERR_GONE, "the file was deleted");
+    return error_set(error, ERR_NO_FILE, "there is no file %llu", (unsigned long long)f);
+}
+
+struct file *room_add_file(struct room *room, uint64_t f, const char *path)
+{
+    struct file *file = file_new(room, f, path);
+    map_put(&room->files, f, file);
+    map_put_text(&room->paths, path, strlen(path), file);
+    if (f > room->newest_f)
+        room->newest_f = f;
+    return file;
+}
+
+void room_rename_file(struct room *room, struct file *file, const char *path)
+{
+    /* In a folder's rename another file may stand at this path already. */
+    if (room_file_at(room, file->path, strlen(file->path)) == file)
+        map_remove_text(&room->paths, file->path, strlen(file->path));
+    free(file->path);
+    file->path = mem_strdup(path);
+    map_put_text(&room->paths, path, strlen(path), file);
+    blob_unref(file->cached.message);
+    file->cached.message = NULL;
+}
+
+void room_remove_file(struct room *room, struct file *file)
+{
+    map_remove_text(&room->paths, file->path, strlen(file->path));
+    file_deleted(file);
+}
+
+size_t room_file_count(const struct room *room)
+{
+    return room->paths.count;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct file_info *left = a, *right = b;
+    return left->f < right->f ? -1 : left->f > right->f;
+}
+
+struct file_info *room_list(const struct room *room, size_t *count)
+{
+    struct file_info *list = mem_realloc_array(NULL, room->paths.count + 1, sizeof *list);
+    struct map_iter iter = {0};
+    size_t n = 0;
+    while (map_next(&room->paths, &iter)) {
+        const struct file *file = iter.value;
+        list[n++] =
+            (struct file_info){file->f, file_version(file), file_utf16_len(file), file->path};
+    }
+    qsort(list, n, sizeof *list, by_id);
+    *count = n;
+    return list;
+}
+
+uint64_t room_text_bytes(const struct room *room)
+{
+    struct map_iter iter = {0};
+    uint64_t bytes = 0;
+    while (map_next(&room->paths, &iter)) {
+        const struct file *file = iter.value;
+        bytes += file->document ? rope_len(document_rope(file->document)) : file->size;
+    }
+    return bytes;
+}
+
+/* ---- the turn ---- */
+
+void room_mark_dirty(struct room *room)
+{
+    if (room->is_dirty)
+        return;
+    room->is_dirty = true;
+    TAILQ_INSERT_TAIL(&room->registry->dirty_rooms, room, dirty);
+}
+
+void room_post(struct room *room, struct blob *message, struct blob *own, uint64_t by)
+{
+    outbox_add(&room->outbox, message, own, by);
+    if (room->outbox.count == OUTBOX_MESSAGES)
+        room_flush(room);
+    room_mark_dirty(room);
+}
+
+void room_flush(struct room *room)
+{
+    room_deliver(room, &room->outbox, QUEUE_PLAIN);
+}
+
+void room_deliver(struct room *room, struct outbox *outbox, enum queue_class class)
+{
+    if (outbox->count == 0)
+        return;
+    struct session *session, *next;
+    LIST_EACH_SAFE(session, &room->sessions, of_room, next)
+    {
+        struct blob *message = outbox_has_author(outbox, session->cid)
+                                   ? outbox_for_author(outbox, session->cid)
+                                   : blob_ref(outbox_all(outbox));
+        if (message)
+            session_push(session, message, class, 0);
+    }
+    outbox_clear(outbox);
+}
+
+void room_turn(struct room *room)
+{
+    room_flush(room);
+    while (!TAILQ_EMPTY(&room->dirty_files)) {
+        struct file *file = TAILQ_FIRST(&room->dirty_files);
+        TAILQ_REMOVE(&room->dirty_files, file, dirty);
+        file->is_dirty = false;
+        file_flush(file);
+        edits_send(file);
+    }
+}
+
+static void tell_leaves(struct room *room, uint64_t now_ms)
+{
+    struct member *member, *next;
+    LIST_EACH_SAFE(member, &room->members, link, next)
+    {
+        if (member->session || now_ms - member->gone_ms < room->registry->config.peer_off_ms)
+            continue;
+        post_peer(room, member, false);
+        free_member(room, member);
+    }
+}
+
+static void close_idle_files(struct room *room, uint64_t now_ms)
+{
+    struct map_iter iter = {0};
+    while (map_next(&room->files, &iter)) {
+        struct file *file = iter.value;
+        if (file->phase == FILE_OPEN && file->sub_count == 0 &&
+            now_ms - file->idle_ms > FILE_IDLE_MS)
+            file_close_if_quiet(file);
+    }
+}
+
+/* Once a second: what walks over all files. */
+static void look_at_files(struct room *room, uint64_t now_ms)
+{
+    if (now_ms - room->counted_ms < 1000)
+        return;
+    room->counted_ms = now_ms;
+    room->text_bytes = room_text_bytes(room);
+    close_idle_files(room, now_ms);
+}
+
+bool room_tick(struct room *room, uint64_t now_ms)
+{
+    tell_leaves(room, now_ms);
+    presence_tick(room, now_ms);
+    if (room->phase == ROOM_READY) {
+        saver_tick(room, now_ms);
+        look_at_files(room, now_ms);
+    }
+    if (room->pending || room->session_count || !TAILQ_EMPTY(&room->queries))
+        return true;
+    return room->phase == ROOM_READY &&
+           (!saver_clean(room) || now_ms - room->idle_ms < room->registry->config.unload_after_ms);
+}

@@ -1,0 +1,116 @@
+/* A project that somebody has open here: its tree, its files, its people. A room is found by id
+ * from answers of the ports, never by pointer. It is opened by the first who asks (a session or an
+ * HTTP query) and let go by the tick when nobody is there, nothing is unsaved, and nothing is under
+ * way. */
+#ifndef WEFT_CORE_ROOM_H
+#define WEFT_CORE_ROOM_H
+
+#include "file.h"
+#include "outbox.h"
+#include "session.h"
+#include "weft/base/map.h"
+#include "weft/core/registry.h"
+
+enum room_phase { ROOM_OPENING, ROOM_READY, ROOM_OVER };
+
+/* A person in the room, by cid: outlives its connection by peer_off_ms, so that a resume does not
+ * flicker. */
+struct member {
+    TAILQ_ENTRY(member) link;
+    TAILQ_ENTRY(member) moved; /* its cursor waits for the tick */
+    bool is_moved;
+    uint64_t cid;
+    char user[65], name[65];
+    struct session *session; /* NULL: gone since gone_ms */
+    uint64_t gone_ms;
+    uint64_t f;            /* file of the cursor, 0 = none */
+    uint64_t told_f;       /* what the whole room knows */
+    uint64_t v;            /* version that the positions belong to */
+    struct selection *sel; /* NULL = nowhere; as large as it must be */
+};
+TAILQ_HEAD(member_list, member);
+
+/* An HTTP query that waits for the room, or for a file. */
+struct query;
+TAILQ_HEAD(query_list, query);
+
+struct room {
+    TAILQ_ENTRY(room) link;
+    TAILQ_ENTRY(room) dirty; /* has something to send at the end of the turn */
+    bool is_dirty;
+    struct registry *registry;
+    uint64_t id;
+    char project[65];
+    char epoch[EPOCH_SIZE];
+    char *name;
+    uint64_t e;
+    enum room_phase phase;
+    unsigned pending; /* calls of ports that are not answered yet */
+    struct map files; /* f → struct file, deleted ones too until the room goes */
+    struct map paths; /* path → struct file */
+    uint64_t newest_f;
+    struct session_list sessions;
+    size_t session_count;
+    struct map by_cid; /* cid → struct member */
+    struct member_list members;
+    struct member_list moved;
+    uint64_t presence_due_ms; /* next time that cursors are told; 0 = none moved */
+    struct outbox outbox;     /* for everybody */
+    struct file_list dirty_files;
+    struct query_list queries;
+    struct tree_request_list tree_requests;
+    struct {
+        bool under_way;
+        uint64_t due_ms; /* 0 = nothing unsaved */
+        unsigned tries;  /* failed in a row */
+    } save;
+    uint64_t idle_ms;    /* since when nobody is there */
+    uint64_t text_bytes; /* of all files, counted once a second */
+    uint64_t counted_ms;
+};
+TAILQ_HEAD(room_list, room);
+
+/* The room of a project, opened if it is not. Never NULL. */
+struct room *room_enter(struct registry *registry, const char *project);
+struct room *room_find(struct registry *registry, uint64_t id);
+void room_free(struct room *room);
+
+struct state_ticket room_ticket(const struct room *room, uint64_t request);
+/* Asks the state to let somebody in (cid 0: only look). One more pending call. */
+void room_ask(struct room *room, uint64_t request, const struct state_open *open);
+/* Fills the room from the state's answer, if it is not filled yet; false where the answer has no
+ * tree. */
+bool room_fill(struct room *room, const struct state_opened *answer);
+/* History is not what it was: everybody is sent away to come back, and the room ends. */
+void room_end(struct room *room, int code, const char *reason);
+
+void room_join(struct room *room, struct session *session);
+void room_leave(struct room *room, struct session *session);
+struct member *room_member(const struct room *room, uint64_t cid);
+
+struct file *room_file(const struct room *room, uint64_t f);
+struct file *room_file_at(const struct room *room, const char *path, size_t len);
+/* Why there is no such file: ERR_GONE or ERR_NO_FILE. */
+ERR_CHECKED enum err room_no_file(const struct room *room, uint64_t f, struct error *error);
+struct file *room_add_file(struct room *room, uint64_t f, const char *path);
+void room_rename_file(struct room *room, struct file *file, const char *path);
+void room_remove_file(struct room *room, struct file *file);
+size_t room_file_count(const struct room *room);
+/* Every live file in the order of ids: returns a new array of *count for the protocol, borrowing
+ * the paths. */
+struct file_info *room_list(const struct room *room, size_t *count);
+uint64_t room_text_bytes(const struct room *room);
+
+/* Adds a message for everybody (own in its place for by). Takes the references. */
+void room_post(struct room *room, struct blob *message, struct blob *own, uint64_t by);
+/* Gives what was posted to the sessions' queues. */
+void room_flush(struct room *room);
+/* Gives what is in the outbox to them, and clears it. */
+void room_deliver(struct room *room, struct outbox *outbox, enum queue_class class);
+void room_mark_dirty(struct room *room);
+/* End of turn: batches, files, everybody. */
+void room_turn(struct room *room);
+/* People whose leave is to be told, idle files. False: the room can go. */
+bool room_tick(struct room *room, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,43 @@
+/* The registry's insides, for core only. */
+#ifndef WEFT_CORE_ROOT_H
+#define WEFT_CORE_ROOT_H
+
+#include "query.h"
+#include "room.h"
+#include "session.h"
+#include "weft/base/map.h"
+#include "weft/core/registry.h"
+#include "weft/protocol/message.h"
+
+struct registry {
+    struct registry_config config;
+    struct state *state;
+    struct repository *repository;
+    struct bus *bus;
+    const struct signer *signer;
+    struct decoder *decoder;
+    struct buf out; /* for one message at a time */
+    uint64_t now_ms, wall_ms;
+    uint64_t last_id; /* of sessions, rooms, queries, requests: one sequence */
+    struct session_list sessions;
+    struct session_list dirty_sessions;
+    size_t session_count;
+    struct map session_by_id;
+    struct room_list rooms;
+    struct room_list dirty_rooms;
+    struct map room_by_id;
+    struct map room_by_project; /* text */
+    struct map query_by_id;
+    struct query_list refused_queries;
+    struct registry_counts counts;
+    struct {
+        bool active, closed;
+        uint64_t at_ms; /* when everybody is closed */
+    } drain;
+    uint64_t swept_ms;
+};
+
+uint64_t registry_id(struct registry *registry);
+struct session *registry_session(const struct registry *registry, uint64_t id);
+
+#endif

@@ -1,0 +1,16 @@
+/* Files and folders made, renamed, deleted: asked of the state, which decides; told to everybody as
+ * `fs`, then to the author as `ok`. */
+#ifndef WEFT_CORE_TREE_H
+#define WEFT_CORE_TREE_H
+
+#include "room.h"
+
+ERR_CHECKED enum err tree_create(struct session *session, const struct message *message,
+                                 struct error *error);
+ERR_CHECKED enum err tree_rename(struct session *session, const struct message *message,
+                                 struct error *error);
+ERR_CHECKED enum err tree_delete(struct session *session, const struct message *message,
+                                 struct error *error);
+void tree_answered(struct room *room, const struct state_treed *answer);
+
+#endif
