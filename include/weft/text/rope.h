@@ -1,6 +1,6 @@
-/* A text that is edited in the middle: UTF-8 in a balanced tree of small leaves, addressed by UTF-16
- * code units as editors do, edits in O(log n) of its size. Knows nothing of versions. One owner, any
- * one thread at a time. */
+/* A text that is edited in the middle: UTF-8 in a balanced tree of small leaves, addressed by
+ * UTF-16 code units as editors do, edits in O(log n) of its size. Knows nothing of versions. One
+ * owner, any one thread at a time. */
 #ifndef WEFT_TEXT_ROPE_H
 #define WEFT_TEXT_ROPE_H
 
@@ -24,8 +24,8 @@ void rope_replace(struct rope *rope, size_t at, size_t del, const char *ins, siz
 /* Is the position between the two halves of a surrogate pair? Positions beyond the end: false. */
 bool rope_splits_pair(const struct rope *rope, size_t at);
 
-/* The text in order, piece by piece: *iter starts as zero; returns a borrowed piece, valid until
- * the next edit, or NULL at the end. */
+/* The text in order, in pieces of whole characters: *iter starts as zero; returns a borrowed piece,
+ * valid until the next edit, or NULL at the end. */
 struct rope_iter {
     const void *leaf;
     bool done;
