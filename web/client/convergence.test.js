@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "./weft.js";
-import { World, pickSeed, seeded } from "./testing.js";
+import { World, pickSeed, seeded } from "./testing.mjs";
 
 const ROUNDS = Number(process.env.WEFT_ROUNDS) || 60;
 const seed = pickSeed();
@@ -177,6 +177,15 @@ worlds(
   },
   { deletes: false },
 );
+worlds(
+  "a slow reader opens again and sends nothing twice",
+  (world) => {
+    world.slow = 80;
+    if (world.random() < 0.3) world.resync(0.7);
+    if (world.random() < 0.3) world.trim();
+  },
+  { deletes: false },
+);
 worlds("a lost history converges", (world) => {
   breakWires(world);
   if (world.random() < 0.03) world.rollBack(0.5 + world.random() / 2);
@@ -185,7 +194,8 @@ worlds(
   "a lost identity loses no typing",
   (world, step) => {
     breakWires(world);
-    world.refuseResume = step % 20 > 15;
+    world.refuseResume = step % 20 > 10;
+    if (world.random() < 0.2) world.trim();
   },
   { deletes: false },
 );

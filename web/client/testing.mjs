@@ -223,6 +223,15 @@ export class World {
     this.cutWires(1);
   }
 
+  /** Tells some clients that they read too slowly. @param {number} share */
+  resync(share) {
+    for (const session of this.sessions.values()) {
+      if (this.random() >= share) continue;
+      for (const f of session.open) session.send({ t: "resync", f });
+      session.open.clear();
+    }
+  }
+
   /** Forgets the history that clients would follow. */
   trim() {
     for (const file of this.files.values()) file.trimmed = file.v;
