@@ -1,6 +1,7 @@
 /* Paths of files inside a project. One rule for all of Weft, refuse and never repair: relative,
- * '/'-separated, NFC, no empty, "." or ".." segment, no control or bidi control character, no '\\', no segment
- * that ends in a dot or a space, nothing like a drive ("C:"); at most 512 bytes, 32 segments, 255 bytes a segment. Pure functions. */
+ * '/'-separated, NFC, no empty, "." or ".." segment, no control or bidi control character, no '\\',
+ * no segment that ends in a dot or a space, nothing like a drive ("C:"); at most 512 bytes, 32
+ * segments, 255 bytes a segment. Pure functions. */
 #ifndef WEFT_TEXT_PATH_H
 #define WEFT_TEXT_PATH_H
 
