@@ -4,6 +4,7 @@
 import { Builder } from "./change.js";
 
 /** @typedef {import("./change.js").Change} Change */
+/** @typedef {import("./change.js").Edit} Edit */
 /** @typedef {import("./change.js").UnitAt} UnitAt */
 
 const UNSAFE = /[\0\uD800-\uDFFF]/;
@@ -15,6 +16,34 @@ export function cleanText(text) {
   return text.replace(UNITS, (units) => (units.length === 2 ? units : "\uFFFD"));
 }
 
+/** @param {UnitAt} unitAt @param {number} pos */
+function splitsPair(unitAt, pos) {
+  return (unitAt(pos) & 0xfc00) === 0xdc00 && pos > 0 && (unitAt(pos - 1) & 0xfc00) === 0xd800;
+}
+
+/** @param {Edit} edit */
+const inserted = (edit) => edit.slice(1).join("\n");
+
+/**
+ * @param {Change} change
+ * @param {UnitAt} unitAt
+ * @returns {boolean} nothing to do, as nearly always
+ */
+function isClean(change, unitAt) {
+  let pos = 0;
+  for (const part of change) {
+    if (typeof part === "number") {
+      pos += part;
+      continue;
+    }
+    if (splitsPair(unitAt, pos) || splitsPair(unitAt, pos + part[0])) return false;
+    const text = inserted(part);
+    if (cleanText(text) !== text) return false;
+    pos += part[0];
+  }
+  return true;
+}
+
 /**
  * Makes a local change fit for the wire: inserted text has no lone surrogate, and no edit begins or ends inside of a
  * surrogate pair; the half that would stay alone becomes U+FFFD. The result makes a text of the same length.
@@ -23,42 +52,48 @@ export function cleanText(text) {
  * @returns {Change} the same object where there was nothing to do
  */
 export function clean(change, unitAt) {
-  let same = true;
-  let pos = 0;
-  let taken = 0;
+  if (isClean(change, unitAt)) return change;
   const out = new Builder();
-  for (const part of change) {
-    if (typeof part === "number") {
-      out.keep(part - taken);
-      pos += part;
-      taken = 0;
+  let pos = 0;
+  // Units of a keep that the edits beside it took over: its last, its first.
+  let taken = 0;
+  for (let i = 0; i < change.length; i++) {
+    const part = change[i];
+    if (typeof part !== "number") {
+      const edit = join(change, i);
+      const end = pos + edit[0];
+      const tail = splitsPair(unitAt, end) ? 1 : 0;
+      const head = !taken && splitsPair(unitAt, pos) ? 1 : 0;
+      const text = "\uFFFD".repeat(head) + cleanText(inserted(edit)) + "\uFFFD".repeat(tail);
+      out.edit(edit[0] + head + tail, text ? [0, ...text.split("\n")] : null);
+      while (i + 1 < change.length && typeof change[i + 1] !== "number") i++;
+      pos = end;
+      taken = tail;
       continue;
     }
-    const head = !taken && splitsPair(unitAt, pos) ? 1 : 0;
-    const tail = splitsPair(unitAt, pos + part[0]) ? 1 : 0;
-    const text = cleanText(part.slice(1).join("\n"));
-    pos += part[0];
-    if (head || tail || taken || text !== part.slice(1).join("\n")) {
-      same = false;
-      shorten(out, head);
-      const whole = "\uFFFD".repeat(head) + text + "\uFFFD".repeat(tail);
-      out.edit(part[0] - taken + head + tail, whole ? [0, ...whole.split("\n")] : null);
-    } else out.edit(part[0], part);
-    taken = tail;
+    const next = i + 1 < change.length && splitsPair(unitAt, pos + part) ? 1 : 0;
+    const kept = part - taken - next;
+    // A keep of one unit between two edits may be taken by both: it is the first's.
+    if (kept > 0) out.keep(kept);
+    pos += part;
+    taken = kept < 0 ? 1 : 0;
   }
-  return same ? change : out.parts;
+  return out.parts;
 }
 
-/** @param {UnitAt} unitAt @param {number} pos */
-function splitsPair(unitAt, pos) {
-  return (unitAt(pos) & 0xfc00) === 0xdc00 && pos > 0 && (unitAt(pos - 1) & 0xfc00) === 0xd800;
-}
-
-/** @param {Builder} out @param {number} count units to take back from the keep at its end */
-function shorten(out, count) {
-  const last = out.parts.length - 1;
-  if (!count || last < 0) return;
-  const kept = /** @type {number} */ (out.parts[last]) - count;
-  if (kept) out.parts[last] = kept;
-  else out.parts.pop();
+/**
+ * @param {Change} change
+ * @param {number} from
+ * @returns {Edit} the edits that touch each other from there on, as one
+ */
+function join(change, from) {
+  let deleted = 0;
+  let text = "";
+  for (let i = from; i < change.length; i++) {
+    const part = change[i];
+    if (typeof part === "number") break;
+    deleted += part[0];
+    text += inserted(part);
+  }
+  return text ? [deleted, ...text.split("\n")] : [deleted];
 }

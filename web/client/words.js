@@ -29,7 +29,19 @@ export function describe({ phase, pending }) {
   }
 }
 
-const COLORS = 10;
+/**
+ * Ten colours that have a contrast of at least 4.5 to 1 on a white or near-black ground, and to the text on them.
+ * @type {{light: string[], dark: string[], textOn: {light: string, dark: string}}}
+ */
+export const PALETTE = {
+  light: "#b3261e #8e4a00 #6b5b00 #2e6b1f #00696b #00629d #4354b9 #7b3fa8 #a0296f #5f5e62".split(
+    " ",
+  ),
+  dark: "#ffb4ab #ffb77c #e2c54b #8fd97a #4fd8da #94ccff #bcc3ff #e5b3ff #ffafd5 #c8c6ca".split(
+    " ",
+  ),
+  textOn: { light: "#ffffff", dark: "#1b1b1f" },
+};
 
 /** @param {string | number} key a person @returns {number} 0–9 */
 export function colorOf(key) {
@@ -37,5 +49,5 @@ export function colorOf(key) {
   for (const char of String(key)) {
     hash = Math.imul(hash ^ /** @type {number} */ (char.codePointAt(0)), 16777619);
   }
-  return ((hash ^ (hash >>> 15)) >>> 0) % COLORS;
+  return ((hash ^ (hash >>> 15)) >>> 0) % PALETTE.light.length;
 }
