@@ -158,12 +158,14 @@ static const struct {
 static void answer_error(struct session *session, const struct message *message,
                          const struct error *error)
 {
+    struct file *file = message->type == MESSAGE_EDIT ? room_file(session->room, message->f) : NULL;
+    if (file)
+        file_flush(file); /* its earlier acks go first */
     session_error(session, error, &message->q, message->f, message->n, false);
-    if (session->phase == SESSION_CLOSING || message->type != MESSAGE_EDIT)
+    if (!file || session->phase == SESSION_CLOSING)
         return;
     /* After an error on an edit the file is unsubscribed until it is opened again. */
-    struct file *file = room_file(session->room, message->f);
-    struct sub *sub = file ? session_find_sub(session, file) : NULL;
+    struct sub *sub = session_find_sub(session, file);
     if (sub)
         session_unsubscribe(sub);
 }

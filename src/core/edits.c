@@ -101,6 +101,7 @@ static void refuse(struct file *file, const struct edit *edit, enum err code, co
     if (!session || session->cid != edit->cid)
         return;
     (void)error_set(&error, code, "%s", why);
+    file_flush(file); /* its earlier acks go first */
     session_error(session, &error, &edit->q, file->f, edit->n, false);
     if (session->phase == SESSION_CLOSING)
         return;
@@ -453,8 +454,8 @@ static void conflict(struct file *file, const struct state_appended *answer)
     file->room->registry->counts.conflicts++;
     for (size_t i = 0; i < answer->missing_count; i++) {
         if (file_apply_logged(file, answer->missing[i])) {
-            log_error("msg=\"the log does not fit the replica\" project=%s f=%" PRIu64,
-                      file->room->project, file->f);
+            log_error("the log does not fit the replica project=%s f=%" PRIu64, file->room->project,
+                      file->f);
             file_reset(file);
             return;
         }
@@ -540,8 +541,8 @@ static void refused(struct file *file, struct batch *batch, const struct state_a
         break;
     default:
         if (answer->problem)
-            log_warn("msg=\"append failed\" project=%s f=%" PRIu64 " problem=\"%s\"",
-                     file->room->project, file->f, answer->problem);
+            log_warn("append failed project=%s f=%" PRIu64 " problem=\"%s\"", file->room->project,
+                     file->f, answer->problem);
         drop_list(file, &batch->edits, answer->result == STATE_BUSY ? ERR_BUSY : ERR_INTERNAL,
                   "the edit could not be stored; keep it and try again");
     }

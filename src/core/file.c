@@ -256,7 +256,7 @@ static void loaded(struct file *file, const struct state_rows *rows)
         code = load(file, rows);
     if (code != ERR_OK) {
         if (code == ERR_INTERNAL)
-            log_error("msg=\"file cannot be loaded\" project=%s f=%" PRIu64 " problem=\"%s\"",
+            log_error("file cannot be loaded project=%s f=%" PRIu64 " problem=\"%s\"",
                       file->room->project, file->f,
                       rows->problem ? rows->problem : "the log does not fit the text");
         forget_replica(file);

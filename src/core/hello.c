@@ -153,7 +153,7 @@ static void welcome(struct session *session, const struct state_events *missed)
     for (size_t i = 0; missed && missed->result == STATE_OK && i < missed->count; i++)
         session_push(session, blob_ref(missed->messages[i]), QUEUE_PLAIN, 0);
     room_join(room, session);
-    log_info("msg=\"session joined\" %s cid=%" PRIu64 " k=%" PRIu64 " resumed=%d remote=%s",
+    log_info("session joined %s cid=%" PRIu64 " k=%" PRIu64 " resumed=%d remote=%s",
              session_label(session, label, sizeof label), session->cid, session->k,
              session->greeting->is_resumed, session->remote);
     dispatch_kept(session);
@@ -223,7 +223,7 @@ void hello_opened(struct room *room, struct session *session, const struct state
         refuse(session, ERR_BUSY, answer->problem ? answer->problem : err_text(ERR_BUSY));
         break;
     default:
-        log_error("msg=\"project cannot be opened\" project=%s problem=\"%s\"", room->project,
+        log_error("project cannot be opened project=%s problem=\"%s\"", room->project,
                   answer->problem ? answer->problem : "");
         refuse(session, ERR_INTERNAL,
                "the project is stored but cannot be read; nothing was overwritten");

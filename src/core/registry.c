@@ -133,7 +133,7 @@ static void bus_received(void *owner, const char *project, struct blob *message)
 {
     (void)owner;
     (void)message;
-    log_debug("msg=\"hint of another instance\" project=%s", project);
+    log_debug("hint of another instance project=%s", project);
 }
 
 struct registry *registry_new(const struct registry_config *config, struct state *state,

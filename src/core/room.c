@@ -138,7 +138,7 @@ bool room_fill(struct room *room, const struct state_opened *answer)
     }
     room->phase = ROOM_READY;
     room->registry->bus->ops->join(room->registry->bus, room->project);
-    log_info("msg=\"room opened\" project=%s epoch=%s files=%zu", room->project, room->epoch,
+    log_info("room opened project=%s epoch=%s files=%zu", room->project, room->epoch,
              answer->file_count);
     return true;
 }
@@ -147,7 +147,7 @@ void room_end(struct room *room, int code, const char *reason)
 {
     if (room->phase == ROOM_OVER)
         return;
-    log_warn("msg=\"room ended\" project=%s reason=\"%s\"", room->project, reason);
+    log_warn("room ended project=%s reason=\"%s\"", room->project, reason);
     unlist(room);
     room->phase = ROOM_OVER;
     struct session *session, *next;

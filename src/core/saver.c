@@ -164,7 +164,7 @@ void saver_saved(struct room *room, const struct repository_saved *answer)
     bool failed = count < answer->count && answer->problem;
     if (failed) {
         registry->counts.save_failures++;
-        log_warn("msg=\"save failed\" project=%s tries=%u problem=\"%s\"", room->project,
+        log_warn("save failed project=%s tries=%u problem=\"%s\"", room->project,
                  room->save.tries + 1, answer->problem);
     }
     plan_next(room, failed);

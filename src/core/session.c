@@ -202,7 +202,7 @@ void session_flush(struct session *session)
 static void log_end(const struct session *session, int code, const char *reason)
 {
     char label[256], why[200];
-    log_info("msg=\"session closed\" %s code=%d reason=%s age_ms=%" PRIu64 " remote=%s",
+    log_info("session closed %s code=%d reason=%s age_ms=%" PRIu64 " remote=%s",
              session_label(session, label, sizeof label), code, log_quote(why, sizeof why, reason),
              session->registry->now_ms - session->connected_ms, session->remote);
 }

@@ -29,13 +29,18 @@ enum repository_result {
     REPOSITORY_OLDER, /* a newer pair is stored: counts as saved */
     REPOSITORY_FAILED /* stays dirty; try again later */
 };
+struct repository_mark {
+    uint64_t f, version, rev; /* as given */
+    enum repository_result result;
+};
+struct repository_file_saved {
+    uint64_t f, version, rev;
+    enum repository_result result;
+};
 struct repository_saved {
     uint64_t room, request;
     const char *problem; /* of the first failure, in words; else NULL */
-    const struct {
-        uint64_t f, version, rev;
-        enum repository_result result;
-    } *files;
+    const struct repository_file_saved *files;
     size_t count;
     uint64_t ts; /* when, ms since 1970 */
 };
