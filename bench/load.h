@@ -53,6 +53,7 @@ struct load_options {
     uint32_t rooms, members, writers;
     size_t text_units; /* length of the file that is created in each room */
     bool shrink;       /* writers keep the text at about its first length */
+    bool spin;         /* never sleep: the generator has a core to itself */
     double patience_s; /* without a byte for so long, what is waited for will not come */
 };
 
@@ -71,7 +72,9 @@ struct load {
     struct load_options options;
     int epoll_fd;
     uint64_t born_ns;
-    uint64_t read_ns; /* when the bytes in hand were read */
+    uint64_t awake_ns; /* when the generator last had something to do, */
+    uint64_t busy_ns;  /* and how long it has had: near to all the time, it is what is measured */
+    uint64_t read_ns;  /* when the bytes in hand were read */
     struct client *clients;
     uint32_t client_count;
     struct client **dirty;
@@ -137,7 +140,7 @@ bool load_drive(struct load *load, struct load_pace *pace, uint64_t until_ns);
 /* What happened between two moments. */
 struct load_window {
     struct load_counts counts;
-    uint64_t ns, server_cpu_ns, own_cpu_ns;
+    uint64_t ns, server_cpu_ns, own_cpu_ns, busy_ns;
 };
 void load_window_begin(struct load *load, struct load_window *window);
 void load_window_end(struct load *load, struct load_window *window);

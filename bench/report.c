@@ -71,13 +71,18 @@ void report_window(struct report *report, const struct load *load, const struct 
                       (double)window->server_cpu_ns / 1e3 / (double)counts->deliveries);
     if (counts->reads > 0)
         report_number(report, "bytes_per_read", (double)counts->bytes_in / (double)counts->reads);
-    report_number(report, "server_cpu_percent",
-                  100.0 * (double)window->server_cpu_ns / (double)window->ns);
-    report_number(report, "generator_cpu_percent",
-                  100.0 * (double)window->own_cpu_ns / (double)window->ns);
+    report_cpu(report, window);
     report_latency(report, "latency_ms", &load->latency);
     if (counts->acks > 0)
         report_latency(report, "ack_ms", &load->ack_latency);
+}
+
+void report_cpu(struct report *report, const struct load_window *window)
+{
+    double percent = 100.0 / (double)window->ns;
+    report_number(report, "server_cpu_percent", percent * (double)window->server_cpu_ns);
+    report_number(report, "generator_busy_percent", percent * (double)window->busy_ns);
+    report_number(report, "generator_cpu_percent", percent * (double)window->own_cpu_ns);
 }
 
 void report_print(struct report *report)

@@ -20,6 +20,8 @@ void report_shut(struct report *report, char bracket);
 /* What is known of every load that ran for a while: rates, latencies, CPU of both sides. */
 void report_window(struct report *report, const struct load *load,
                    const struct load_window *window);
+/* Both sides' share of their core. What a spinning generator lacks to 100 % others took. */
+void report_cpu(struct report *report, const struct load_window *window);
 /* Prints the line to standard output and frees the report. */
 void report_print(struct report *report);
 

@@ -123,6 +123,8 @@ bool scenario_ramp(struct load *load, const struct scenario *scenario, struct re
     report_number(report, "max_deliveries_per_s", best);
     if (load->overloaded)
         report_text(report, "stopped_by", load->failure);
+    if (best <= 0)
+        load_fail(load, "not even the lowest rate was kept");
     return best > 0 && (load->overloaded || !load_failed(load));
 }
 
@@ -135,8 +137,7 @@ static void idle_step(struct report *report, const struct load *load, const char
     report_number(report, "cpu_us", (double)window->server_cpu_ns / 1e3 / count);
     report_number(report, "rss_bytes", ((double)rss - (double)rss_before) / count);
     report_number(report, "seconds", (double)window->ns / 1e9);
-    report_number(report, "generator_cpu_percent",
-                  100.0 * (double)window->own_cpu_ns / (double)window->ns);
+    report_cpu(report, window);
     report_shut(report, '}');
 }
 
@@ -221,7 +222,6 @@ bool scenario_storm(struct load *load, const struct scenario *scenario, struct r
     report_count(report, "rss_peak_is_of_the_storm", reset);
     report_number(report, "seconds", (double)window.ns / 1e9);
     report_number(report, "server_cpu_ms", (double)window.server_cpu_ns / 1e6);
-    report_number(report, "generator_cpu_percent",
-                  100.0 * (double)window.own_cpu_ns / (double)window.ns);
+    report_cpu(report, &window);
     return true;
 }

@@ -31,7 +31,7 @@ static void help_print(FILE *out)
     fputs("weft-bench --server ADDR:PORT --pid PID[,PID…] [options] WORKLOAD\n"
           "  --dialect NAME   weft (default), relay, socketio, yjs, hocuspocus\n"
           "  --tag NAME       prefix of the rooms' names; a new one for each run on a server\n"
-          "  --core N         run on this core only\n"
+          "  --core N         run on this core only, and never sleep\n"
           "  --patience S     give up when nothing arrives for so long (10)\n"
           "  --seconds S, --rate R, --rooms N, --members N, --writers N\n"
           "                   instead of the workload's own\n"
@@ -91,6 +91,7 @@ static bool option_take(struct arguments *arguments, int option, const char *val
         arguments->load.tag = value;
         return strlen(value) < 48;
     case 'c':
+        arguments->load.spin = true;
         return process_pin(atoi(value));
     case 'P':
         return positive_parse(&arguments->load.patience_s, value);
