@@ -1,8 +1,8 @@
 /* A change set in the sense of CodeMirror (docs/protocol.md, "Change sets"): an immutable list of
  * parts that keeps, deletes and inserts, over a text of exactly change_len_before() UTF-16 units.
  * Parts are significant (rule R2): a change stays as it was built, part for part, and what
- * change_map() makes of it is exactly what CodeMirror makes of it. change_compose() is for things not
- * yet sent and for display only.
+ * change_map() makes of it is exactly what CodeMirror makes of it. change_compose() is for things
+ * not yet sent and for display only.
  *
  * Inserted text is UTF-8 with '\n' line breaks; a line break is one unit. Values are counted by
  * reference; pure functions, one thread at a time per value.
@@ -31,7 +31,8 @@ void change_builder_free(struct change_builder *builder);
 /* Keep units > 0. */
 ERR_CHECKED enum err change_builder_keep(struct change_builder *builder, uint64_t units);
 /* Delete del ≥ 0 units and insert text (borrowed, valid UTF-8 without '\r', with '\n' as line
- * break). An empty text is none, so that `[d,""]` is `[d]`. del 0 without text is ERR_BAD_CHANGE. */
+ * break). An empty text is none, so that `[d,""]` is `[d]`. del 0 without text is ERR_BAD_CHANGE.
+ */
 ERR_CHECKED enum err change_builder_replace(struct change_builder *builder, uint64_t del,
                                             const char *text, size_t len);
 /* Returns a new change and empties the builder for the next one. */
