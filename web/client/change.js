@@ -40,8 +40,8 @@ export function lengthAfter(change) {
 /** @param {Change} change */
 export const isIdentity = (change) => change.every(keeps);
 
-/** @param {number} length @returns {Change} the change that changes nothing */
-export const identity = (length) => (length ? [length] : []);
+/** @param {Change} change @returns {boolean} it is the canonical form of no change */
+const isEmpty = (change) => change.length === 0 || (change.length === 1 && keeps(change[0]));
 
 /** Builds a change set, joining only what map and compose are defined to join. */
 export class Builder {
@@ -150,13 +150,14 @@ function mismatch() {
 
 /**
  * Rewrites `a` to apply after `b`; both were made for the same text. Where both begin at one place, the one that deletes
- * less goes first; where they delete the same, `b` does, unless `before`.
+ * less goes first; where they delete the same, `b` does, unless `before`. Over no change, `a` stays part for part.
  * @param {Change} a
  * @param {Change} b
  * @param {boolean} [before]
  * @returns {Change}
  */
 export function map(a, b, before = false) {
+  if (isEmpty(b) && lengthBefore(a) === lengthBefore(b)) return a;
   const out = new Builder();
   const mine = new Reader(a);
   const other = new Reader(b);
@@ -259,6 +260,8 @@ export function cutLines(edit, from, to) {
  * @returns {Change}
  */
 export function compose(a, b) {
+  if (isEmpty(b) && lengthAfter(a) === lengthBefore(b)) return a;
+  if (isEmpty(a) && lengthAfter(a) === lengthBefore(b)) return b;
   const out = new Builder();
   const second = new Reader(b);
   let open = false;
@@ -378,17 +381,14 @@ export function unitAfter(change, pos, below) {
  * @returns {Change}
  */
 export function invert(change, slice) {
-  const out = new Builder();
   let pos = 0;
-  for (const part of change) {
-    if (keeps(part)) out.keep(part);
-    else {
-      const gone = slice(pos, pos + part[0]);
-      out.edit(insertLength(part), gone ? [0, ...gone.split("\n")] : null);
-    }
+  return change.map((part) => {
+    const start = pos;
     pos += keeps(part) ? part : part[0];
-  }
-  return out.parts;
+    if (keeps(part)) return part;
+    const gone = slice(start, pos);
+    return gone ? [insertLength(part), ...gone.split("\n")] : [insertLength(part)];
+  });
 }
 
 /**
