@@ -10,6 +10,7 @@
 #include "weft/base/blob.h"
 #include "weft/base/log.h"
 #include "weft/base/mem.h"
+#include "weft/core/transport.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,6 +150,7 @@ static void welcome(struct session *session, const struct state_events *missed)
     }
     room_flush(room);
     session->phase = SESSION_LIVE;
+    conn_set_limit(session->conn, session->registry->config.limits.frame);
     push_welcome(session);
     for (size_t i = 0; missed && missed->result == STATE_OK && i < missed->count; i++)
         session_push(session, blob_ref(missed->messages[i]), QUEUE_PLAIN, 0);
