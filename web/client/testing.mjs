@@ -83,7 +83,7 @@ class Wire {
   }
 }
 
-/** @typedef {{by: number, n: number, c: ChangeSet}} Logged */
+/** @typedef {{by: number, n: number, c: ChangeSet, inverse: ChangeSet, sel?: number[]}} Logged */
 
 class RefFile {
   /** @param {number} f @param {string} path @param {string} text */
@@ -208,13 +208,7 @@ export class World {
   rollBack(share) {
     for (const file of this.files.values()) {
       const keep = Math.floor(file.log.length * share);
-      for (const { c, before } of file.log
-        .splice(keep)
-        .reverse()
-        .map((entry) => ({ c: entry.c, before: entry }))) {
-        file.doc = /** @type {any} */ (before).inverse.apply(file.doc);
-        void c;
-      }
+      for (const { inverse } of file.log.splice(keep).reverse()) file.doc = inverse.apply(file.doc);
       file.seen.clear();
       for (const { by, n } of file.log) file.seen.set(by, n);
       file.trimmed = 0;
@@ -370,31 +364,21 @@ export class World {
     let change = ChangeSet.fromJSON(c);
     const ep = this.ep;
     let at = v;
-    const lengthAt =
-      file.log.slice(v).reduce((/** @type {number | null} */ len, x) => len ?? x.c.length, null) ??
-      file.doc.length;
-    if (change.length !== lengthAt) return refuse("bad_change");
+    const length = v < file.v ? file.log[v].c.length : file.doc.length;
+    if (change.length !== length) return refuse("bad_change");
     // It waits for the log; meanwhile others get there first, or the client comes back on a newer connection.
     this.clock.setTimeout(() => {
-      if (
-        ep !== this.ep ||
-        this.generations.get(session.cid) !==
-          Math.max(session.k, this.generations.get(session.cid) ?? 0)
-      )
-        return;
-      if (!this.sessions.has(session.cid) && session.down.torn === false) return;
-      if (session.k < (this.generations.get(session.cid) ?? 0)) return;
+      if (ep !== this.ep || session.k < (this.generations.get(session.cid) ?? 0)) return;
       if (n <= (file.seen.get(session.cid) ?? 0)) return;
-      for (; at < file.v; at++) change = change.map(file.log[at].c);
-      const logged = /** @type {any} */ ({
-        by: session.cid,
-        n,
-        c: change,
-        inverse: change.invert(file.doc),
-        sel,
-      });
+      let carets = sel;
+      for (; at < file.v; at++) {
+        const over = file.log[at].c.map(change, true);
+        carets = carets?.map((/** @type {number} */ pos) => over.mapPos(pos));
+        change = change.map(file.log[at].c);
+      }
+      const inverse = change.invert(file.doc);
       file.doc = change.apply(file.doc);
-      file.log.push(logged);
+      file.log.push({ by: session.cid, n, c: change, inverse, sel: carets });
       file.seen.set(session.cid, n);
       for (const s of this.sessions.values()) {
         if (!s.open.has(f)) continue;
@@ -416,6 +400,6 @@ export function crc32(text) {
 
 /** @param {RefFile} file @param {number} index */
 function entry(file, index) {
-  const { by, n, c } = file.log[index];
-  return { t: "edit", f: file.f, v: index + 1, by, n, c: c.toJSON() };
+  const { by, n, c, sel } = file.log[index];
+  return { t: "edit", f: file.f, v: index + 1, by, n, c: c.toJSON(), sel };
 }
