@@ -1,5 +1,7 @@
-/* Every limit on what comes from outside: its name (config key `limits.<name>`, metric label), default, and how
- * it is answered (ERR_TOO_MANY for counts, ERR_TOO_BIG for bytes and units, ERR_RATE for rates). */
+/* Every limit on what comes from outside that can be set: its name (config key `limits.<name>`,
+ * metric label), default, and how it is answered: ERR_TOO_MANY for counts, ERR_TOO_BIG for bytes
+ * and units (and for keys and elements, which stand for the bytes that parsing takes), ERR_RATE for
+ * rates. The lengths of single fields are fixed by the protocol: src/protocol/fields.c. */
 #ifndef WEFT_PROTOCOL_LIMITS_H
 #define WEFT_PROTOCOL_LIMITS_H
 
@@ -23,10 +25,12 @@
     X(room_sessions, 5000, 1, 100000, "sessions of one project")                                   \
     X(open_files, 256, 1, 2000, "files that one session has open")                                 \
     X(waiting, 256, 1, 4096, "edits of one session that wait for the log")                         \
-    X(queue_presence, 262144, 4096, 67108864, "bytes queued for a slow reader before presence is dropped") \
+    X(queue_presence, 262144, 4096, 67108864,                                                      \
+      "bytes queued for a slow reader before presence is dropped")                                 \
     X(queue_edits, 1048576, 16384, 67108864, "… before its edits are replaced by resync")          \
     X(queue, 4194304, 65536, 268435456, "… before it is closed (4508)")                            \
-    X(errors, 100, 1, 100000, "refused messages of one connection in a minute before it is closed (4529)") \
+    X(errors, 100, 1, 100000,                                                                      \
+      "refused messages of one connection in a minute before it is closed (4529)")                 \
     X(history, 5000, 16, 100000, "log entries of a file kept for clients that lag")                \
     X(events, 1000, 16, 100000, "room events kept for clients that come back")
 
@@ -38,9 +42,14 @@ struct limits {
 
 /* Token buckets per connection, by type of message: `limits.rate.<name>`. */
 #define RATE_TABLE(X)                                                                              \
-    X(edit, 100, 200) X(cursor, 20, 40) X(fs, 20, 100) X(open, 50, 500) X(check, 5, 20)            \
+    X(edit, 100, 200)                                                                              \
+    X(cursor, 20, 40)                                                                              \
+    X(fs, 20, 100)                                                                                 \
+    X(open, 50, 500)                                                                               \
+    X(check, 5, 20)                                                                                \
     X(other, 20, 100)
 
+/* Tokens that come back in a second, and how many there are at first and at most. */
 struct rate {
     uint32_t per_s;
     uint32_t burst;
@@ -56,6 +65,6 @@ enum rate_kind {
 /* The defaults. */
 struct limits limits_default(void);
 void rates_default(struct rate rates[RATE_COUNT]);
-const char *rate_name(enum rate_kind kind);
+const char *rate_name(enum rate_kind kind); /* "edit" */
 
 #endif
