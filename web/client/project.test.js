@@ -305,8 +305,8 @@ test("people come, point and go", async () => {
   b.edit({ from: 2, insert: "in" }, { sel: [4, 4] });
   a.edit({ from: 0, insert: "at once " });
   await world.clock.advance(500);
-  assert.equal(a.text, "at once >>inhello");
-  assert.deepEqual(a.cursors.get(cid)?.sel, [12, 12], "an edit moves its author's caret");
+  assert.equal(a.text, "at once >>heinllo");
+  assert.deepEqual(a.cursors.get(cid)?.sel, [14, 14], "an edit moves its author's caret");
   b.cursor([0, 0]);
   await world.clock.advance(500);
   assert.deepEqual(a.cursors.get(cid)?.sel, [0, 0]);
