@@ -1,0 +1,44 @@
+/* One thread with a queue, for work that would block the loop. A job owns its data: whoever holds
+ * it may touch it, and it goes from the loop to the thread and back, in order. The thread takes
+ * everything that waits at once, so that its owner can do it together (one commit for many). Knows
+ * nothing of what the work is. */
+#ifndef WEFT_IO_WORKER_H
+#define WEFT_IO_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+/* First member of what the owner sends. */
+struct job {
+    struct job *next;
+};
+
+struct worker_config {
+    const char *name;   /* of the thread, at most 15 bytes */
+    size_t jobs_max;    /* waiting, not yet taken */
+    uint32_t gather_us; /* under load, how long the thread lets jobs come together; 0 = never */
+    void *owner;
+    /* On the worker's thread: does all jobs of the list, first to last. The list stays as it is. */
+    void (*run)(void *owner, struct job *first);
+    /* On the loop's thread, once per job, in order. Takes the job. */
+    void (*finished)(void *owner, struct job *job);
+};
+
+struct worker;
+
+/* Returns a new worker whose thread runs, or NULL where there is no thread to be had. Borrows loop
+ * for its life, which the worker keeps alive only while jobs are under way; config is copied. */
+struct worker *worker_new(uv_loop_t *loop, const struct worker_config *config);
+/* Takes job, or returns false, having taken nothing, where jobs_max wait already. */
+bool worker_push(struct worker *worker, struct job *job);
+/* Takes job, which is finished on a later turn without having run. */
+void worker_give_back(struct worker *worker, struct job *job);
+/* Jobs that wait for the thread. */
+size_t worker_waiting(struct worker *worker);
+/* Runs what waits, ends the thread, and finishes every job before it returns (so it blocks). The
+ * worker frees itself on a later turn of the loop. */
+void worker_close(struct worker *worker);
+
+#endif

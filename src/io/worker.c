@@ -1,0 +1,220 @@
+/* Two lists under one lock: jobs that wait for the thread, and jobs that wait for the loop. The
+ * loop signals the thread only while that sleeps, and the thread wakes the loop once per batch, so
+ * under load neither costs a system call per job.
+ *
+ * Gathering adapts by what it brings: a batch of two or more says that jobs come faster than they
+ * are done, and then the thread lets the next ones come together for gather_us before it takes
+ * them. A batch of one says the opposite: the next job is taken at once. So a lone author never
+ * waits, nor one who answers each result by the next job. */
+#define _GNU_SOURCE /* pthread_setname_np */
+#include "weft/io/worker.h"
+#include "weft/base/mem.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct list {
+    struct job *first;
+    struct job **end;
+    size_t count;
+};
+
+struct worker {
+    struct worker_config config;
+    uv_async_t async;
+    pthread_t thread;
+    size_t under_way; /* the loop's: pushed and not yet finished */
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    struct list waiting, done;
+    bool asleep, stop;
+};
+
+static void list_clear(struct list *list)
+{
+    *list = (struct list){NULL, &list->first, 0};
+}
+
+static void list_add(struct list *list, struct job *job)
+{
+    job->next = NULL;
+    *list->end = job;
+    list->end = &job->next;
+    list->count++;
+}
+
+/* Moves all of from behind to. */
+static void list_move(struct list *to, struct list *from)
+{
+    if (from->count == 0)
+        return;
+    *to->end = from->first;
+    to->end = from->end;
+    to->count += from->count;
+    list_clear(from);
+}
+
+/* The lock is held. Returns false when it is time to end. */
+static bool wait_for_jobs(struct worker *worker)
+{
+    while (worker->waiting.count == 0 && !worker->stop) {
+        worker->asleep = true;
+        pthread_cond_wait(&worker->more, &worker->lock);
+        worker->asleep = false;
+    }
+    return worker->waiting.count > 0;
+}
+
+/* The lock is held, and again when it returns. */
+static void gather(struct worker *worker)
+{
+    if (worker->stop)
+        return;
+    pthread_mutex_unlock(&worker->lock);
+    struct timespec pause = {.tv_nsec = (long)worker->config.gather_us * 1000};
+    nanosleep(&pause, NULL);
+    pthread_mutex_lock(&worker->lock);
+}
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
+    size_t last = 0; /* jobs of the batch before */
+    pthread_mutex_lock(&worker->lock);
+    while (wait_for_jobs(worker)) {
+        if (last > 1 && worker->config.gather_us > 0)
+            gather(worker);
+        struct list batch;
+        list_clear(&batch);
+        list_move(&batch, &worker->waiting);
+        last = batch.count;
+        pthread_mutex_unlock(&worker->lock);
+
+        worker->config.run(worker->config.owner, batch.first);
+
+        pthread_mutex_lock(&worker->lock);
+        list_move(&worker->done, &batch);
+        uv_async_send(&worker->async);
+    }
+    pthread_mutex_unlock(&worker->lock);
+    return NULL;
+}
+
+static void finish_done(struct worker *worker)
+{
+    struct list batch;
+    list_clear(&batch);
+    pthread_mutex_lock(&worker->lock);
+    list_move(&batch, &worker->done);
+    pthread_mutex_unlock(&worker->lock);
+
+    worker->under_way -= batch.count;
+    if (worker->under_way == 0)
+        uv_unref((uv_handle_t *)&worker->async);
+    for (struct job *job = batch.first; job;) {
+        struct job *next = job->next;
+        worker->config.finished(worker->config.owner, job);
+        job = next;
+    }
+}
+
+static void awakened(uv_async_t *async)
+{
+    finish_done(async->data);
+}
+
+/* Signals are for the loop's thread. */
+static bool start_thread(struct worker *worker)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&worker->thread, NULL, work, worker) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started)
+        pthread_setname_np(worker->thread, worker->config.name);
+    return started;
+}
+
+static void free_worker(uv_handle_t *handle)
+{
+    struct worker *worker = handle->data;
+    pthread_mutex_destroy(&worker->lock);
+    pthread_cond_destroy(&worker->more);
+    free(worker);
+}
+
+struct worker *worker_new(uv_loop_t *loop, const struct worker_config *config)
+{
+    struct worker *worker = mem_zalloc(sizeof(*worker));
+    worker->config = *config;
+    list_clear(&worker->waiting);
+    list_clear(&worker->done);
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_cond_init(&worker->more, NULL);
+    if (uv_async_init(loop, &worker->async, awakened) != 0) {
+        worker->async.data = worker;
+        free_worker((uv_handle_t *)&worker->async);
+        return NULL;
+    }
+    worker->async.data = worker;
+    uv_unref((uv_handle_t *)&worker->async);
+    if (!start_thread(worker)) {
+        uv_close((uv_handle_t *)&worker->async, free_worker);
+        return NULL;
+    }
+    return worker;
+}
+
+static void now_under_way(struct worker *worker)
+{
+    if (worker->under_way++ == 0)
+        uv_ref((uv_handle_t *)&worker->async);
+}
+
+bool worker_push(struct worker *worker, struct job *job)
+{
+    pthread_mutex_lock(&worker->lock);
+    bool room = worker->waiting.count < worker->config.jobs_max;
+    bool wake = room && worker->asleep && worker->waiting.count == 0;
+    if (room)
+        list_add(&worker->waiting, job);
+    pthread_mutex_unlock(&worker->lock);
+    if (wake)
+        pthread_cond_signal(&worker->more);
+    if (room)
+        now_under_way(worker);
+    return room;
+}
+
+void worker_give_back(struct worker *worker, struct job *job)
+{
+    pthread_mutex_lock(&worker->lock);
+    list_add(&worker->done, job);
+    pthread_mutex_unlock(&worker->lock);
+    now_under_way(worker);
+    uv_async_send(&worker->async);
+}
+
+size_t worker_waiting(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    size_t count = worker->waiting.count;
+    pthread_mutex_unlock(&worker->lock);
+    return count;
+}
+
+void worker_close(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->stop = true;
+    pthread_mutex_unlock(&worker->lock);
+    pthread_cond_signal(&worker->more);
+    pthread_join(worker->thread, NULL);
+    finish_done(worker);
+    assert(worker->under_way == 0);
+    uv_close((uv_handle_t *)&worker->async, free_worker);
+}
