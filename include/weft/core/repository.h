@@ -29,12 +29,8 @@ enum repository_result {
     REPOSITORY_OLDER, /* a newer pair is stored: counts as saved */
     REPOSITORY_FAILED /* stays dirty; try again later */
 };
-struct repository_mark {
-    uint64_t f, version, rev; /* as given */
-    enum repository_result result;
-};
 struct repository_file_saved {
-    uint64_t f, version, rev;
+    uint64_t f, version, rev; /* as given */
     enum repository_result result;
 };
 struct repository_saved {

@@ -1,0 +1,110 @@
+/* The database file: schema, prepared statements, transactions, and errors in words. A failed write
+ * sticks until the transaction is given up, so that callers need not look at every step. The
+ * storage thread's; storage_open uses it before that thread runs. */
+#ifndef DATABASE_SQLITE_H
+#define DATABASE_SQLITE_H
+
+#include "weft/base/err.h"
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What is said to it, all in one table. */
+#define STATEMENT_TABLE(X)                                                                         \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(SETTING_READ, "SELECT value FROM setting WHERE key = ?")                                     \
+    X(SETTING_WRITE,                                                                               \
+      "INSERT INTO setting VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")        \
+    X(PROJECTS, "SELECT id, name, title, epoch, next_file, e, (SELECT min(e) FROM event WHERE "    \
+                "project = project.id) "                                                           \
+                "FROM project")                                                                    \
+    X(PROJECT_ADD, "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0)")                       \
+    X(PROJECT_MOVE, "UPDATE project SET next_file = ?, e = ? WHERE id = ?")                        \
+    X(PROJECT_EPOCH, "UPDATE project SET epoch = ? WHERE id = ?")                                  \
+    X(PROJECT_SYNCED, "UPDATE project SET last_sync_timestamp = ? WHERE id = ?")                   \
+    X(FILES, "SELECT id, project, f, path, eol, version, rev, content_version, saved_version, "    \
+             "saved_epoch, saved_rev, "                                                            \
+             "utf16_len, size, updated_by FROM file")                                              \
+    X(FILE_ADD, "INSERT INTO file VALUES (?, ?, ?, ?, ?, 0, 1, 0, 0, ?, 1, ?, ?, ?, ?, ?)")        \
+    X(FILE_MOVE, "UPDATE file SET path = ?, version = ?, rev = ? WHERE id = ?")                    \
+    X(FILE_DELETE, "DELETE FROM file WHERE id = ?")                                                \
+    X(FILE_SAVE, "UPDATE file SET version = ?, rev = ?, content_version = ?, saved_version = ?, "  \
+                 "saved_epoch = ?, "                                                               \
+                 "saved_rev = ?, utf16_len = ?, size = ?, updated_at = ?, updated_by = ?, "        \
+                 "content = ? WHERE id = ?")                                                       \
+    X(FILE_CONTENT, "SELECT content FROM file WHERE id = ?")                                       \
+    X(FILES_EPOCH, "UPDATE file SET saved_epoch = ? WHERE project = ?")                            \
+    X(JOURNAL_INDEX, "SELECT id, project, file, version, cid, n FROM journal ORDER BY id")         \
+    X(JOURNAL_ADD, "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)")                             \
+    X(JOURNAL_READ, "SELECT payload, project, file, version FROM journal WHERE id = ?")            \
+    X(JOURNAL_TRIM, "DELETE FROM journal WHERE id < ?")                                            \
+    X(SEEN, "SELECT project, file, cid, n, at FROM seen")                                          \
+    X(SEEN_WRITE, "INSERT INTO seen VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = "         \
+                  "excluded.n, at = excluded.at")                                                  \
+    X(SEEN_FORGET, "DELETE FROM seen WHERE project = ? AND file = ? AND cid = ?")                  \
+    X(SEEN_DELETE, "DELETE FROM seen WHERE project = ? AND file = ?")                              \
+    X(CIDS, "SELECT project, cid, k, at FROM cid")                                                 \
+    X(CID_WRITE, "INSERT INTO cid VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET k = "           \
+                 "excluded.k, at = excluded.at")                                                   \
+    X(CIDS_FORGET, "DELETE FROM cid WHERE at < ?")                                                 \
+    X(EVENT_ADD, "INSERT INTO event VALUES (?, ?, ?)")                                             \
+    X(EVENTS_READ, "SELECT payload FROM event WHERE project = ? AND e > ? ORDER BY e")             \
+    X(EVENTS_TRIM, "DELETE FROM event WHERE project = ? AND e < ?")
+
+enum statement {
+#define STATEMENT_ENUM(name, sql) STATEMENT_##name,
+    STATEMENT_TABLE(STATEMENT_ENUM)
+#undef STATEMENT_ENUM
+        STATEMENTS
+};
+
+struct database {
+    sqlite3 *handle; /* NULL: closed */
+    sqlite3_stmt *statements[STATEMENTS];
+    bool writing; /* inside a transaction */
+    bool failed;  /* … that can only be given up */
+    char problem[160];
+};
+
+/* Opens path, which must be a database of Weft, or an empty or missing file: then *made is set and
+ * the schema is there. The connection has the file for itself. full: every commit waits for the
+ * disk. */
+ERR_CHECKED enum err database_open(struct database *database, const char *path, bool full,
+                                   bool *made, struct error *error);
+void database_close(struct database *database);
+/* Looks for damage, at most for some seconds. */
+ERR_CHECKED enum err database_check(struct database *database, struct error *error);
+/* Moves all of the journal file into the database file. */
+void database_checkpoint(struct database *database);
+
+/* Returns the statement, reset, for binding. */
+sqlite3_stmt *database_statement(struct database *database, enum statement which);
+void bind_u64(sqlite3_stmt *statement, int at, uint64_t value);
+/* Borrowed until the statement is used again. */
+void bind_text(sqlite3_stmt *statement, int at, const char *text);
+void bind_bytes(sqlite3_stmt *statement, int at, const char *text, size_t len);
+uint64_t column_u64(sqlite3_stmt *statement, int at);
+/* "" for NULL; valid until the next step. */
+const char *column_text(sqlite3_stmt *statement, int at);
+
+/* Returns a copy of a setting, or NULL where there is none. */
+char *database_setting(struct database *database, const char *key);
+/* Inside a transaction. */
+void database_set(struct database *database, const char *key, const char *value);
+
+/* Starts a transaction, if none is open. False: failed. */
+bool database_begin(struct database *database);
+/* Runs a statement that answers nothing, inside a transaction. A failure sticks. */
+void database_write(struct database *database, sqlite3_stmt *statement);
+/* True: on disk as far as asked for, or there was nothing to commit. False: nobody can know; give
+ * up. */
+bool database_commit(struct database *database);
+/* The next row of a reading statement. False: the end, or *code is not SQLITE_DONE and problem is
+ * set. */
+bool database_row(struct database *database, sqlite3_stmt *statement, int *code);
+/* Gives up the transaction, whatever it was. */
+void database_abandon(struct database *database);
+
+#endif

@@ -1,0 +1,171 @@
+#include "request.h"
+#include "weft/base/blob.h"
+#include "weft/base/mem.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_SIZE 1024u
+
+struct request_chunk {
+    struct request_chunk *next;
+    alignas(max_align_t) char data[];
+};
+
+static struct request_chunk *chunk_new(size_t size)
+{
+    struct request_chunk *chunk = mem_alloc(sizeof(*chunk) + size);
+    chunk->next = NULL;
+    return chunk;
+}
+
+/* The request stands in its own first chunk: most need no other. */
+struct request *request_new(enum request_kind kind, const struct state_ticket *ticket)
+{
+    struct request_chunk *chunk = chunk_new(CHUNK_SIZE);
+    struct request *request = (struct request *)chunk->data;
+    _Static_assert(sizeof(*request) < CHUNK_SIZE / 2, "room for what comes along");
+    memset(request, 0, sizeof(*request));
+    request->kind = kind;
+    request->chunks = chunk;
+    request->free_from = chunk->data + sizeof(*request);
+    request->free_len = CHUNK_SIZE - sizeof(*request);
+    request->ticket = *ticket;
+    request->ticket.project = request_copy_text(request, ticket->project);
+    request->ticket.epoch = request_copy_text(request, ticket->epoch);
+    return request;
+}
+
+void *request_alloc(struct request *request, size_t size)
+{
+    size = (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+    if (size > request->free_len) {
+        size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+        struct request_chunk *chunk = chunk_new(room);
+        chunk->next = request->chunks;
+        request->chunks = chunk;
+        request->free_from = chunk->data;
+        request->free_len = room;
+    }
+    void *memory = request->free_from;
+    request->free_from += size;
+    request->free_len -= size;
+    return memory;
+}
+
+char *request_copy(struct request *request, const char *text, size_t len)
+{
+    char *copy = request_alloc(request, len + 1);
+    if (len > 0)
+        memcpy(copy, text, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+char *request_copy_text(struct request *request, const char *text)
+{
+    return text ? request_copy(request, text, strlen(text)) : NULL;
+}
+
+static void unref_all(struct blob *const *messages, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        blob_unref(messages[i]);
+}
+
+static void give_back_answer(struct request *request)
+{
+    if (request->kind == REQUEST_APPEND)
+        unref_all(request->answer.appended.missing, request->answer.appended.missing_count);
+    else if (request->kind == REQUEST_READ)
+        unref_all(request->answer.rows.entries, request->answer.rows.entry_count);
+    else if (request->kind == REQUEST_EVENTS)
+        unref_all(request->answer.events.messages, request->answer.events.count);
+}
+
+void request_free(struct request *request)
+{
+    give_back_answer(request);
+    if (request->kind == REQUEST_APPEND)
+        for (size_t i = 0; i < request->u.append.count; i++)
+            blob_unref(request->u.append.entries[i].message);
+    if (request->kind == REQUEST_SAVE)
+        for (size_t i = 0; i < request->u.save.count; i++)
+            free(request->u.save.files[i].text);
+    for (struct request_chunk *chunk = request->chunks; chunk;) {
+        struct request_chunk *next = chunk->next; /* the last one holds the request itself */
+        free(chunk);
+        chunk = next;
+    }
+}
+
+void request_reset_answer(struct request *request)
+{
+    uint64_t room = request->ticket.room, number = request->ticket.request;
+    give_back_answer(request);
+    memset(&request->answer, 0, sizeof(request->answer));
+    request->answer.opened.room = room; /* stands first in all answers, and so does request */
+    request->answer.opened.request = number;
+    if (request->kind == REQUEST_APPEND)
+        request->answer.appended.f = request->u.append.f;
+    else if (request->kind == REQUEST_READ)
+        request->answer.rows.f = request->u.read.f;
+}
+
+static void refuse_save(struct request *request, const char *problem)
+{
+    const struct repository_save *save = &request->u.save;
+    struct repository_file_saved *marks = request_alloc(request, save->count * sizeof(*marks));
+    for (size_t i = 0; i < save->count; i++)
+        marks[i] = (struct repository_file_saved){save->files[i].f, save->files[i].version,
+                                                  save->files[i].rev, REPOSITORY_FAILED};
+    request->answer.saved.files = marks;
+    request->answer.saved.count = save->count;
+    request->answer.saved.problem = problem;
+}
+
+void request_refuse(struct request *request, enum state_result result, const char *problem)
+{
+    request_reset_answer(request);
+    problem = request_copy_text(request, problem);
+    switch (request->kind) {
+    case REQUEST_OPEN:
+        request->answer.opened.result = result;
+        request->answer.opened.problem = problem;
+        break;
+    case REQUEST_CREATE:
+        request->answer.created.result = result;
+        request->answer.created.problem = problem;
+        break;
+    case REQUEST_APPEND:
+        request->answer.appended.result = result;
+        request->answer.appended.problem = problem;
+        break;
+    case REQUEST_READ:
+        request->answer.rows.result = result;
+        request->answer.rows.problem = problem;
+        break;
+    case REQUEST_TREE:
+        request->answer.treed.result = result;
+        request->answer.treed.problem = problem;
+        request->answer.treed.op = request->u.tree.op;
+        request->answer.treed.by = request->u.tree.by;
+        break;
+    case REQUEST_EVENTS:
+        request->answer.events.result = result;
+        break;
+    case REQUEST_SAVE:
+        refuse_save(request, problem);
+        break;
+    case REQUEST_UNLOAD:
+    case REQUEST_KINDS:
+        break;
+    }
+}
+
+bool request_reads(const struct request *request)
+{
+    return request->kind == REQUEST_OPEN || request->kind == REQUEST_READ ||
+           request->kind == REQUEST_EVENTS;
+}

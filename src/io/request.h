@@ -1,0 +1,71 @@
+/* A call of a port on its way: made on the loop with copies of what the caller lent, executed by
+ * the storage thread, which writes the answer into it, and given to the sink on the loop. One owner
+ * at a time, so no lock. Everything a request points to lives in its own memory and goes with it.
+ */
+#ifndef REQUEST_H
+#define REQUEST_H
+
+#include "weft/core/repository.h"
+#include "weft/core/state.h"
+#include "weft/io/worker.h"
+
+enum request_kind {
+    REQUEST_OPEN,
+    REQUEST_CREATE,
+    REQUEST_APPEND,
+    REQUEST_READ,
+    REQUEST_TREE,
+    REQUEST_EVENTS,
+    REQUEST_UNLOAD,
+    REQUEST_SAVE,
+    REQUEST_KINDS
+};
+
+struct request_chunk;
+struct request {
+    struct job job;
+    enum request_kind kind;
+    struct state_ticket ticket;
+    union {
+        struct state_open open;
+        struct state_create create;
+        struct state_append append;
+        struct state_read read;
+        struct state_tree tree;
+        uint64_t after;
+        struct repository_save save;
+    } u;
+    /* Filled by the thread. */
+    union {
+        struct state_opened opened;
+        struct state_created created;
+        struct state_appended appended;
+        struct state_rows rows;
+        struct state_treed treed;
+        struct state_events events;
+        struct repository_saved saved;
+    } answer;
+    bool admitted; /* open: the generation is raised already */
+    struct request_chunk *chunks;
+    char *free_from;
+    size_t free_len;
+};
+
+/* Returns a new request with a copy of the ticket. */
+struct request *request_new(enum request_kind kind, const struct state_ticket *ticket);
+/* Gives back what it holds: messages, texts and all its memory. The loop's. */
+void request_free(struct request *request);
+/* Memory that lives as long as the request. */
+void *request_alloc(struct request *request, size_t size);
+char *request_copy(struct request *request, const char *text, size_t len);
+char *request_copy_text(struct request *request, const char *text); /* NULL stays NULL */
+
+/* Empties the answer, giving back its messages, but for whose answer it is. */
+void request_reset_answer(struct request *request);
+/* An answer that is only a refusal. For all kinds; problem (copied) may be NULL. A save is refused
+ * for each of its files, as failed. */
+void request_refuse(struct request *request, enum state_result result, const char *problem);
+/* Does it only read? */
+bool request_reads(const struct request *request);
+
+#endif

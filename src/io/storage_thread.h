@@ -1,0 +1,112 @@
+/* Inside of storage: what the parts of it share. The loop's side makes requests (state_sqlite.c,
+ * repository_sqlite.c); the thread executes them (journal_sqlite.c, tree_sqlite.c,
+ * repository_sqlite.c) in batches (storage.c). */
+#ifndef STORAGE_THREAD_H
+#define STORAGE_THREAD_H
+
+#include "database_sqlite.h"
+#include "request.h"
+#include "truth.h"
+#include "weft/io/storage.h"
+#include <pthread.h>
+
+struct rope;
+
+#define DAY_MS 86400000u /* how long a cid may come back */
+#define SEEN_MAX 1000u   /* authors remembered per file */
+#define DATABASE_PATH_LEN 4096
+
+/* How far the database was when a commit last succeeded. Less after reading it anew means that
+ * history was lost. */
+struct mark {
+    uint64_t last_id, changes;
+};
+
+struct storage {
+    /* the loop's */
+    struct state_port {
+        struct state state;
+        struct storage *storage;
+    } state;
+    struct repository_port {
+        struct repository repository;
+        struct storage *storage;
+    } repository;
+    struct worker *worker;
+    bool closing;
+    int lock; /* file descriptor */
+    char *secret;
+
+    /* fixed after opening */
+    struct storage_config config;
+    char path[DATABASE_PATH_LEN];
+
+    /* the thread's, once it runs */
+    struct database database;
+    struct truth truth;
+    struct mark durable;
+    uint64_t retry_at_ms; /* no write is tried before it; 0 = all is well */
+    uint64_t backoff_ms;
+    char problem[160];
+    struct storage_counts counts;
+
+    /* a copy of counts for the loop, made after each batch */
+    pthread_mutex_t published_lock;
+    struct storage_counts published;
+};
+
+/* ---- storage.c ---- */
+
+/* Gives the request to the thread, or refuses it where too many wait. */
+void storage_push(struct storage *storage, struct request *request);
+/* Opens the transaction of this batch; where writing is not possible now, refuses the request and
+ * returns false. */
+bool storage_begin(struct storage *storage, struct request *request);
+uint64_t wall_ms(void);
+
+/* ---- load_sqlite.c: the database into an empty truth ---- */
+
+/* Reads everything but texts and messages. What cannot be understood is broken, and said so in the
+ * log. */
+ERR_CHECKED enum err truth_load(struct truth *truth, struct database *database,
+                                struct error *error);
+/* Brings size and length of the files with unsaved entries up to their journal, and, where write is
+ * set, their stored texts too, inside the open transaction. */
+ERR_CHECKED enum err truth_fold(struct truth *truth, struct database *database, bool write,
+                                struct error *error);
+/* Every project goes on under a new epoch, inside the open transaction. */
+void truth_new_epochs(struct truth *truth, struct database *database);
+void epoch_make(char out[EPOCH_SIZE], uint64_t number);
+
+/* The text of a file as it is in the database, checked. Returns memory of the request, or of malloc
+ * where request is NULL; NULL with the reason in problem. */
+char *content_read(struct database *database, const struct file *file, struct request *request,
+                   size_t *len, bool *damaged, char problem[160]);
+
+/* ---- state_sqlite.c ---- */
+extern const struct state_ops state_sqlite_ops;
+/* Gives the answer to the sink. */
+void state_deliver(struct state *state, struct request *request);
+
+/* ---- repository_sqlite.c ---- */
+extern const struct repository_ops repository_sqlite_ops;
+void repository_deliver(struct repository *repository, struct request *request);
+void execute_save(struct storage *storage, struct request *request);
+/* Writes who wrote last, as far as the table does not have it. */
+void seen_write(struct database *database, struct file *file, uint64_t now_ms);
+
+/* ---- journal_sqlite.c: requests of the state, on the thread ---- */
+
+/* The project of the ticket under its epoch and whole, or NULL and the request is refused. */
+struct project *ticket_project(struct storage *storage, struct request *request);
+void execute_open(struct storage *storage, struct request *request);
+void execute_append(struct storage *storage, struct request *request);
+void execute_read(struct storage *storage, struct request *request);
+void execute_unload(struct storage *storage, struct request *request);
+
+/* ---- tree_sqlite.c ---- */
+void execute_create(struct storage *storage, struct request *request);
+void execute_tree(struct storage *storage, struct request *request);
+void execute_events(struct storage *storage, struct request *request);
+
+#endif
