@@ -85,8 +85,11 @@ static bool nested_take(struct scan *scan)
 static bool plain_take(struct scan *scan)
 {
     const char *start = scan->at;
-    while (scan->at < scan->end && (unsigned char)*scan->at > ' ' && !strchr(",]}:\"", *scan->at))
-        scan->at++;
+    for (; scan->at < scan->end; scan->at++) {
+        char c = *scan->at;
+        if (c <= ' ' || c == ',' || c == ']' || c == '}' || c == ':' || c == '"')
+            break;
+    }
     return scan->at > start && scan->at < scan->end;
 }
 
@@ -104,7 +107,8 @@ static bool value_take(struct scan *scan, struct scan_value *value)
 static void value_keep(struct scan_message *message, struct scan_value key, struct scan_value value)
 {
     for (size_t i = 0; i < SCAN_KEYS; i++) {
-        if (keys[i].len == key.len && memcmp(keys[i].text, key.data, key.len) == 0) {
+        if (keys[i].len == key.len && keys[i].text[0] == *key.data &&
+            memcmp(keys[i].text, key.data, key.len) == 0) {
             message->values[i] = value;
             return;
         }
