@@ -41,7 +41,7 @@ function undocumented() {
   const limits = readFileSync(join(top, "include/weft/protocol/limits.h"), "utf8");
   const errors = readFileSync(join(top, "include/weft/base/err.h"), "utf8");
   const rows = [
-    ...[...limits.matchAll(/X\((\w+), (\d+), \d+, \d+, "/g)].map(
+    ...[...limits.matchAll(/X\((\w+), (\d+), \d+, \d+,[\s\\]*"/g)].map(
       ([, name, value]) => `| \`${name}\` | ${Number(value).toLocaleString("en-US")} |`,
     ),
     ...[...limits.matchAll(/X\((\w+), (\d+), (\d+)\)/g)].map(
