@@ -17,6 +17,8 @@
         }                                                                                          \
     } while (0)
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
 static struct buf out = BUF_EMPTY;
 
 static void check_error(enum err err, const struct error *error)
