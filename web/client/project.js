@@ -227,6 +227,14 @@ export class Project extends Emitter {
     this.#connection.retry();
   }
 
+  /** Who somebody is, is said in the greeting: it says it again, as the same client. @param {string} name */
+  setName(name) {
+    this.#options = { ...this.#options, name };
+    this.me = { ...this.me, name };
+    this.emitSoon("me", () => this.me);
+    this.#connection.drain(0);
+  }
+
   close() {
     this.#connection.end(new WeftError("closed", "closed by the page", true));
   }

@@ -432,6 +432,26 @@ test("whatever a server says, nothing throws", async () => {
   project.close();
 });
 
+test("a new name is told to the others, who see the same client", async () => {
+  const world = makeWorld();
+  const ann = join(world, { name: "Ann" });
+  const bob = join(world, { name: "Bob" });
+  await world.clock.advance(500);
+  const { cid } = ann.me;
+  assert.equal(bob.peers.get(cid)?.name, "Ann");
+  const file = ann.open("a.txt");
+  await world.clock.advance(500);
+  file.edit({ from: 0, insert: "x" });
+  ann.setName("Anna");
+  assert.equal(ann.me.name, "Anna");
+  await world.clock.advance(5000);
+  assert.equal(ann.state, "live");
+  assert.equal(ann.me.cid, cid);
+  assert.equal(bob.peers.get(cid)?.name, "Anna");
+  assert.equal(bob.peers.size, 1);
+  assert.equal(serverText(world), "xhello");
+});
+
 test("colours can be read", () => {
   /** @param {string} hex */
   const luminance = (hex) => {
