@@ -1,0 +1,233 @@
+// Who is here: a small pile of faces in the bar, and the list with names, places and the own name.
+
+import { colorOf } from "../client/weft.js";
+import { Emitter } from "../client/events.js";
+import { arrange, h } from "./dom.js";
+import { toast } from "./toast.js";
+import { initials } from "./words.js";
+
+/** @typedef {import("../client/project.js").Project} Project */
+/** @typedef {import("../client/project.js").Peer} Peer */
+/** @typedef {import("./documents.js").Documents} Documents */
+/** @typedef {import("./follow.js").Follow} Follow */
+/** @typedef {{by: number, user: string, name: string}} Person */
+
+const SHOWN_FACES = 4;
+const NAME_BYTES = 64;
+
+/** @param {Person} person @returns {number} index of the palette */
+const color = ({ user, by }) => colorOf(user || by);
+
+/** @param {Person} person */
+function face(person) {
+  const { name } = person;
+  return h(
+    "span",
+    { class: "face", "data-color": color(person), "aria-hidden": "true" },
+    initials(name),
+  );
+}
+
+/** @param {Project} project @returns {Peer[]} in an order that does not change when somebody moves */
+function others(project) {
+  return [...project.peers.values()].sort((a, b) => a.by - b.by);
+}
+
+/** @param {Project} project @returns {Person} */
+function self({ me }) {
+  return { by: me.cid, user: me.user, name: me.name };
+}
+
+/** @param {Project} project @param {() => void} open the list */
+export function faces(project, open) {
+  const pile = h("span", { class: "faces-pile" });
+  const more = h("span", { class: "faces-more" });
+  const button = h("button", { type: "button", class: "faces", onclick: open }, pile, more);
+  const render = () => {
+    const people = [self(project), ...others(project)];
+    const label = people.length === 1 ? "People: only you" : `People: ${people.length}`;
+    pile.replaceChildren(...people.slice(0, SHOWN_FACES).map(face));
+    more.textContent = people.length > SHOWN_FACES ? `+${people.length - SHOWN_FACES}` : "";
+    button.setAttribute("aria-label", label);
+    button.title = label;
+  };
+  project.on("peers", render);
+  project.on("me", render);
+  render();
+  return button;
+}
+
+/** Event: `renamed` with the new own name. */
+export class PeopleList extends Emitter {
+  /** @type {Map<number, HTMLElement>} */
+  #rows = new Map();
+
+  /**
+   * @param {Project} project
+   * @param {Documents} documents
+   * @param {Follow} follow
+   */
+  constructor(project, documents, follow) {
+    super();
+    this.project = project;
+    this.documents = documents;
+    this.follow = follow;
+    /** @type {HTMLElement} */
+    this.own = h("div", { class: "person" });
+    this.list = h("ul", { "aria-label": "People" });
+    this.alone = h("p", {}, "Nobody else is here yet.");
+    this.link = h(
+      "a",
+      { class: "button", target: "_blank", rel: "noopener" },
+      "Open a second window",
+    );
+    this.element = h("div", {}, this.own, this.list, this.#invite());
+    for (const name of ["peers", "me", "files", "status"]) project.on(name, () => this.render());
+    follow.on("change", () => this.render());
+    this.#showOwn();
+    project.on("me", () => this.#showOwn());
+  }
+
+  #invite() {
+    const copy = h(
+      "button",
+      { type: "button", class: "button", onclick: copyAddress },
+      "Copy the address",
+    );
+    const words = "Whoever has the address of this page can type along.";
+    return h(
+      "div",
+      { class: "invite" },
+      this.alone,
+      h("p", {}, words),
+      h("div", { class: "buttons" }, this.link, copy),
+    );
+  }
+
+  render() {
+    const people = others(this.project);
+    const before = this.#rows;
+    this.#rows = new Map(
+      people.map((peer) => [peer.by, before.get(peer.by) ?? this.#makeRow(peer.by)]),
+    );
+    for (const peer of people) this.#fill(peer);
+    arrange(this.list, [...this.#rows.values()]);
+    this.alone.hidden = people.length > 0;
+    this.link.setAttribute("href", location.href);
+  }
+
+  /** @param {number} by */
+  #makeRow(by) {
+    const toggle = () => (this.follow.by === by ? this.follow.stop() : this.follow.start(by));
+    const words = h(
+      "span",
+      { class: "person-words" },
+      h("span", { class: "person-name" }),
+      h("span", { class: "person-place" }),
+    );
+    return h(
+      "li",
+      {},
+      h("button", { type: "button", class: "person", onclick: toggle }, h("span"), words),
+    );
+  }
+
+  /** @param {Peer} peer */
+  #fill(peer) {
+    const row = /** @type {HTMLElement} */ (this.#rows.get(peer.by));
+    const button = /** @type {HTMLElement} */ (row.firstElementChild);
+    button.setAttribute("aria-pressed", String(this.follow.by === peer.by));
+    button.title = `Follow ${peer.name}`;
+    const [sign, words] = button.children;
+    if (sign.textContent !== initials(peer.name) || !sign.classList.contains("face"))
+      sign.replaceWith(face(peer));
+    words.children[0].textContent = peer.name;
+    words.children[1].textContent = this.#place(peer);
+  }
+
+  /** @param {Peer} peer @returns {string} such as "src/main.c, line 12" */
+  #place({ by, f }) {
+    const path = this.project.files.get(f)?.path;
+    if (!path) return "in no file";
+    const file = this.documents.list.find((open) => open.f === f && open.state === "open");
+    const cursor = file?.cursors.get(by);
+    if (!file || !cursor) return path;
+    return `${path}, line ${lineAt(file.text, cursor.sel[1] ?? cursor.sel[0])}`;
+  }
+
+  #showOwn() {
+    const me = self(this.project);
+    const place = h("span", { class: "person-place" }, "you · change name");
+    const words = h(
+      "span",
+      { class: "person-words" },
+      h("span", { class: "person-name" }, me.name),
+      place,
+    );
+    const button = h(
+      "button",
+      { type: "button", class: "person", "aria-label": `Your name is ${me.name}; change it` },
+      face(me),
+      words,
+    );
+    button.addEventListener("click", () => this.#editOwn(me));
+    this.own.replaceWith(button);
+    this.own = button;
+  }
+
+  /** @param {Person} me */
+  #editOwn(me) {
+    const input = h("input", {
+      class: "field",
+      value: me.name,
+      "aria-label": "Your name",
+      maxlength: 40,
+    });
+    let open = true;
+    const finish = (/** @type {boolean} */ take) => {
+      if (!open) return;
+      open = false;
+      const name = fitting(input.value);
+      this.#showOwn();
+      this.own.focus();
+      if (take && name && name !== me.name) this.emit("renamed", name);
+    };
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.isComposing) finish(true);
+      if (event.key === "Escape") finish(false);
+    });
+    input.addEventListener("blur", () => finish(true));
+    const row = h(
+      "div",
+      { class: "person" },
+      face(me),
+      h("span", { class: "person-words" }, input),
+    );
+    this.own.replaceWith(row);
+    this.own = row;
+    input.select();
+  }
+}
+
+/** @param {string} typed @returns {string} at most what the protocol takes */
+function fitting(typed) {
+  let name = typed.trim();
+  while (new TextEncoder().encode(name).length > NAME_BYTES) name = [...name].slice(0, -1).join("");
+  return name;
+}
+
+/** @param {string} text @param {number} pos @returns {number} from 1 */
+function lineAt(text, pos) {
+  let line = 1;
+  for (let at = text.indexOf("\n"); at >= 0 && at < pos; at = text.indexOf("\n", at + 1)) line++;
+  return line;
+}
+
+async function copyAddress() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    toast("The address is copied.");
+  } catch {
+    toast(`The address is ${location.href}`);
+  }
+}
