@@ -15,8 +15,8 @@ import { Text as Chunks } from "./text.js";
 /** @typedef {import("./change.js").Change} Change */
 
 const shared =
-  process.env.WEFT_SHARED ?? fileURLToPath(new URL("../../../shared", import.meta.url));
-const vectors = `${shared}/data/changeset-vectors.jsonl`;
+  process.env.WEFT_SHARED ?? fileURLToPath(new URL("../../../shared/data", import.meta.url));
+const vectors = `${shared}/changeset-vectors.jsonl`;
 const seed = pickSeed();
 const random = seeded(seed);
 const pick = (/** @type {number} */ n) => Math.floor(random() * n);
