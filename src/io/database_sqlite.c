@@ -18,7 +18,6 @@
 #define SCHEMA_VERSION 1
 #define BUSY_TIMEOUT_MS 2000
 #define CHECK_SECONDS 10
-#define CHECKPOINT_PAGES "4096"
 #define TEXT(x) #x
 #define TEXT_OF(x) TEXT(x)
 
@@ -62,7 +61,7 @@ static const char schema[] =
 
 static void note_problem(struct database *database)
 {
-    int code = sqlite3_errcode(database->handle) & 0xff;
+    int code = database->code = sqlite3_errcode(database->handle) & 0xff;
     const char *words = sqlite3_errmsg(database->handle);
     int number = sqlite3_system_errno(database->handle);
     if (code == SQLITE_FULL)
@@ -105,7 +104,6 @@ static int64_t ask_number(struct database *database, const char *sql)
 static bool set_up_connection(struct database *database, bool full)
 {
     static const char pragmas[] = "PRAGMA journal_mode = WAL;"
-                                  "PRAGMA wal_autocheckpoint = " CHECKPOINT_PAGES ";"
                                   "PRAGMA journal_size_limit = 16777216;"
                                   "PRAGMA cell_size_check = ON;"
                                   "PRAGMA trusted_schema = OFF;";
@@ -145,6 +143,15 @@ static enum err prepare_all(struct database *database, const char *path, struct 
     return ERR_OK;
 }
 
+/* Instead of the automatic checkpoint, which would run inside a commit and keep its errors to
+ * itself. */
+static int count_pages(void *database, sqlite3 *handle, const char *name, int pages)
+{
+    (void)handle, (void)name;
+    ((struct database *)database)->wal_pages = pages;
+    return SQLITE_OK;
+}
+
 static enum err open_connection(struct database *database, const char *path, bool full, bool *made,
                                 struct error *error)
 {
@@ -164,6 +171,7 @@ static enum err open_connection(struct database *database, const char *path, boo
     if (!set_up_connection(database, full) ||
         (*made && sqlite3_exec(database->handle, schema, NULL, NULL, NULL) != SQLITE_OK))
         return opening_failed(database, path, error);
+    sqlite3_wal_hook(database->handle, count_pages, database);
     return prepare_all(database, path, error);
 }
 
@@ -213,12 +221,14 @@ enum err database_check(struct database *database, struct error *error)
     return err;
 }
 
-void database_checkpoint(struct database *database)
+bool database_checkpoint(struct database *database, bool end)
 {
-    if (sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
-        SQLITE_OK)
-        log_warn("the journal could not be written back reason=\"%s\"",
-                 sqlite3_errmsg(database->handle));
+    int mode = end ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+    if (sqlite3_wal_checkpoint_v2(database->handle, NULL, mode, NULL, NULL) == SQLITE_OK)
+        return true;
+    note_problem(database);
+    log_warn("the write-ahead log cannot be written back reason=\"%s\"", database->problem);
+    return false;
 }
 
 /* ---- statements ---- */

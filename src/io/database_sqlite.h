@@ -63,8 +63,10 @@ enum statement {
 struct database {
     sqlite3 *handle; /* NULL: closed */
     sqlite3_stmt *statements[STATEMENTS];
-    bool writing; /* inside a transaction */
-    bool failed;  /* … that can only be given up */
+    bool writing;  /* inside a transaction */
+    bool failed;   /* … that can only be given up */
+    int code;      /* of the last problem */
+    int wal_pages; /* in the write-ahead log, after the last commit */
     char problem[160];
 };
 
@@ -76,8 +78,9 @@ ERR_CHECKED enum err database_open(struct database *database, const char *path, 
 void database_close(struct database *database);
 /* Looks for damage, at most for some seconds. */
 ERR_CHECKED enum err database_check(struct database *database, struct error *error);
-/* Moves all of the journal file into the database file. */
-void database_checkpoint(struct database *database);
+/* Moves the write-ahead log into the database file, as far as can be; end: and empties it. False:
+ * it failed. */
+bool database_checkpoint(struct database *database, bool end);
 
 /* Returns the statement, reset, for binding. */
 sqlite3_stmt *database_statement(struct database *database, enum statement which);

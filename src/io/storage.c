@@ -28,6 +28,7 @@
 
 #define DATABASE_NAME "weft.db"
 #define GATHER_US 300
+#define CHECKPOINT_PAGES 4096
 #define BACKOFF_LEAST_MS 50
 #define BACKOFF_MOST_MS 1000
 
@@ -230,6 +231,26 @@ static void run_batch(void *owner, struct job *first)
     publish_counts(storage);
 }
 
+/* Writes the log back while nobody waits for it: two waits for the disk are in it. An I/O error
+ * leaves unknown what the disk has; a full disk does not, so the log just grows until there is
+ * room. */
+static void rest(void *owner)
+{
+    struct storage *storage = owner;
+    struct database *database = &storage->database;
+    if (!database->handle || database->writing || database->wal_pages < storage->checkpoint_at)
+        return;
+    storage->checkpoint_at = CHECKPOINT_PAGES;
+    if (database_checkpoint(database, false))
+        return;
+    storage->checkpoint_at = database->wal_pages + CHECKPOINT_PAGES;
+    if (database->code != SQLITE_IOERR)
+        return;
+    back_off(storage, database->problem);
+    read_anew(storage);
+    publish_counts(storage);
+}
+
 /* ---- the loop's side ---- */
 
 static void finish_request(void *owner, struct job *job)
@@ -417,16 +438,19 @@ static enum err open_folder(struct storage *storage, struct error *error)
 
 static enum err start_thread(struct storage *storage, uv_loop_t *loop, struct error *error)
 {
-    storage->worker =
-        worker_new(loop, &(struct worker_config){.name = "weft-storage",
-                                                 .jobs_max = storage->config.requests_max,
-                                                 .gather_us = GATHER_US,
-                                                 .owner = storage,
-                                                 .run = run_batch,
-                                                 .finished = finish_request});
-    return storage->worker
-               ? ERR_OK
-               : error_set(error, ERR_INTERNAL, "no thread for the database is to be had");
+    const struct worker_config config = {
+        .name = "weft-storage",
+        .jobs_max = storage->config.requests_max,
+        .gather_us = GATHER_US,
+        .owner = storage,
+        .run = run_batch,
+        .rest = rest,
+        .finished = finish_request,
+    };
+    storage->worker = worker_new(loop, &config);
+    if (!storage->worker)
+        return error_set(error, ERR_INTERNAL, "no thread for the database is to be had");
+    return ERR_OK;
 }
 
 static void free_storage(struct storage *storage)
@@ -446,6 +470,7 @@ struct storage *storage_open(const struct storage_config *config, uv_loop_t *loo
     struct storage *storage = mem_zalloc(sizeof(*storage));
     storage->config = *config;
     storage->lock = -1;
+    storage->checkpoint_at = CHECKPOINT_PAGES;
     storage->state =
         (struct state_port){{.ops = &state_sqlite_ops, .store_name = "sqlite"}, storage};
     storage->repository = (struct repository_port){{.ops = &repository_sqlite_ops}, storage};
@@ -468,7 +493,7 @@ void storage_close(struct storage *storage)
     if (database->handle && database_begin(database)) {
         database_set(database, "clean", "1");
         if (database_commit(database))
-            database_checkpoint(database);
+            database_checkpoint(database, true);
     }
     free_storage(storage);
 }

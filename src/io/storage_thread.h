@@ -47,6 +47,7 @@ struct storage {
     struct mark durable;
     uint64_t retry_at_ms; /* no write is tried before it; 0 = all is well */
     uint64_t backoff_ms;
+    int checkpoint_at; /* pages of the write-ahead log */
     char problem[160];
     struct storage_counts counts;
 

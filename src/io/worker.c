@@ -97,7 +97,11 @@ static void *work(void *argument)
 
         pthread_mutex_lock(&worker->lock);
         list_move(&worker->done, &batch);
+        pthread_mutex_unlock(&worker->lock);
         uv_async_send(&worker->async);
+        if (worker->config.rest)
+            worker->config.rest(worker->config.owner);
+        pthread_mutex_lock(&worker->lock);
     }
     pthread_mutex_unlock(&worker->lock);
     return NULL;

@@ -76,7 +76,7 @@ static void probe_clear(struct probe *probe)
     memset(got, 0, sizeof(*got));
 }
 
-static char *probe_text(const char *text)
+static CHECK_UNUSED char *probe_text(const char *text)
 {
     return text ? mem_strdup(text) : NULL;
 }
@@ -193,8 +193,8 @@ static void probe_saved(void *owner, const struct repository_saved *answer)
 }
 
 /* repository may be NULL. */
-static void probe_init(struct probe *probe, uv_loop_t *loop, struct state *state,
-                       struct repository *repository)
+static CHECK_UNUSED void probe_init(struct probe *probe, uv_loop_t *loop, struct state *state,
+                                    struct repository *repository)
 {
     *probe =
         (struct probe){.loop = loop, .state = state, .repository = repository, .project = "demo"};
@@ -209,19 +209,19 @@ static void probe_init(struct probe *probe, uv_loop_t *loop, struct state *state
         repository->sink = (struct repository_sink){probe, probe_saved};
 }
 
-static struct state_ticket probe_ticket(struct probe *probe)
+static CHECK_UNUSED struct state_ticket probe_ticket(struct probe *probe)
 {
     probe->requests++;
     return (struct state_ticket){77, probe->requests, probe->project, probe->epoch};
 }
 
-static void probe_late(uv_timer_t *timer)
+static CHECK_UNUSED void probe_late(uv_timer_t *timer)
 {
     *(bool *)timer->data = true;
 }
 
 /* Turns the loop until everything asked was answered. */
-static void probe_wait(struct probe *probe)
+static CHECK_UNUSED void probe_wait(struct probe *probe)
 {
     bool late = false;
     uv_timer_t deadline;
@@ -235,7 +235,7 @@ static void probe_wait(struct probe *probe)
     CHECK_EQ_INT(probe->answers, probe->requests);
 }
 
-static void probe_expect(struct probe *probe)
+static CHECK_UNUSED void probe_expect(struct probe *probe)
 {
     probe_wait(probe);
     if (!probe->appended) {
@@ -246,7 +246,8 @@ static void probe_expect(struct probe *probe)
 
 /* Each of these asks, waits, and leaves the answer in probe->got. */
 
-static enum state_result probe_open(struct probe *probe, uint64_t cid, uint64_t k, bool want_tree)
+static CHECK_UNUSED enum state_result probe_open(struct probe *probe, uint64_t cid, uint64_t k,
+                                                 bool want_tree)
 {
     struct state_ticket ticket = probe_ticket(probe);
     struct state_open open = {
@@ -260,8 +261,8 @@ static enum state_result probe_open(struct probe *probe, uint64_t cid, uint64_t 
     return probe->got.result;
 }
 
-static enum state_result probe_create(struct probe *probe, const char *name,
-                                      const struct state_new_file *files, size_t count)
+static CHECK_UNUSED enum state_result probe_create(struct probe *probe, const char *name,
+                                                   const struct state_new_file *files, size_t count)
 {
     struct state_ticket ticket = probe_ticket(probe);
     struct state_create create = {name, "blank", files, count};
@@ -271,8 +272,9 @@ static enum state_result probe_create(struct probe *probe, const char *name,
 }
 
 /* An entry that inserts text at unit `at` of a text of len units, as core would encode it. */
-static struct state_entry probe_entry(uint64_t f, uint64_t version, uint64_t by, uint64_t n,
-                                      uint64_t k, size_t len, size_t at, const char *text)
+static CHECK_UNUSED struct state_entry probe_entry(uint64_t f, uint64_t version, uint64_t by,
+                                                   uint64_t n, uint64_t k, size_t len, size_t at,
+                                                   const char *text)
 {
     struct buf message = BUF_EMPTY;
     struct change *change = change_splice(len, at, 0, text, strlen(text));
@@ -285,8 +287,8 @@ static struct state_entry probe_entry(uint64_t f, uint64_t version, uint64_t by,
 }
 
 /* Takes the entries' messages. Not waited for. */
-static void probe_send(struct probe *probe, uint64_t f, uint64_t expect,
-                       struct state_entry *entries, size_t count, int64_t delta)
+static CHECK_UNUSED void probe_send(struct probe *probe, uint64_t f, uint64_t expect,
+                                    struct state_entry *entries, size_t count, int64_t delta)
 {
     struct state_ticket ticket = probe_ticket(probe);
     struct state_append append = {.f = f,
@@ -303,8 +305,9 @@ static void probe_send(struct probe *probe, uint64_t f, uint64_t expect,
 }
 
 /* One edit that inserts text at the end of a text of len units. */
-static enum state_result probe_append(struct probe *probe, uint64_t f, uint64_t expect, uint64_t by,
-                                      uint64_t n, uint64_t k, size_t len, const char *text)
+static CHECK_UNUSED enum state_result probe_append(struct probe *probe, uint64_t f, uint64_t expect,
+                                                   uint64_t by, uint64_t n, uint64_t k, size_t len,
+                                                   const char *text)
 {
     struct state_entry entry = probe_entry(f, expect + 1, by, n, k, len, len, text);
     probe_send(probe, f, expect, &entry, 1, (int64_t)strlen(text));
@@ -312,7 +315,8 @@ static enum state_result probe_append(struct probe *probe, uint64_t f, uint64_t 
     return probe->got.result;
 }
 
-static enum state_result probe_read(struct probe *probe, uint64_t f, bool want_text, uint64_t after)
+static CHECK_UNUSED enum state_result probe_read(struct probe *probe, uint64_t f, bool want_text,
+                                                 uint64_t after)
 {
     struct state_ticket ticket = probe_ticket(probe);
     struct state_read read = {.f = f, .want_text = want_text, .after = after};
@@ -321,7 +325,7 @@ static enum state_result probe_read(struct probe *probe, uint64_t f, bool want_t
     return probe->got.result;
 }
 
-static enum state_result probe_tree(struct probe *probe, const struct state_tree *tree)
+static CHECK_UNUSED enum state_result probe_tree(struct probe *probe, const struct state_tree *tree)
 {
     struct state_ticket ticket = probe_ticket(probe);
     probe->state->ops->tree(probe->state, &ticket, tree);
@@ -329,7 +333,8 @@ static enum state_result probe_tree(struct probe *probe, const struct state_tree
     return probe->got.result;
 }
 
-static enum state_result probe_new_file(struct probe *probe, const char *path, const char *text)
+static CHECK_UNUSED enum state_result probe_new_file(struct probe *probe, const char *path,
+                                                     const char *text)
 {
     struct state_tree tree = {.op = TREE_CREATE,
                               .by = 5,
@@ -383,7 +388,7 @@ probe_save(struct probe *probe, uint64_t f, uint64_t version, uint64_t rev, cons
 }
 
 /* The present text of a file, folded from what was read; NULL where it does not fit together. */
-static char *probe_fold(struct probe *probe, uint64_t f)
+static CHECK_UNUSED char *probe_fold(struct probe *probe, uint64_t f)
 {
     if (probe_read(probe, f, true, 0) != STATE_OK)
         return NULL;

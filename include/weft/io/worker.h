@@ -22,6 +22,9 @@ struct worker_config {
     void *owner;
     /* On the worker's thread: does all jobs of the list, first to last. The list stays as it is. */
     void (*run)(void *owner, struct job *first);
+    /* On the worker's thread, after the jobs of a batch went back: what nobody waits for. May be
+     * NULL. */
+    void (*rest)(void *owner);
     /* On the loop's thread, once per job, in order. Takes the job. */
     void (*finished)(void *owner, struct job *job);
 };
