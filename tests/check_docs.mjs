@@ -1,7 +1,8 @@
 /**
  * Checks the pages against the project: every file and folder that README.md, CONTRIBUTING.md and
  * docs/ name exists (links to files, and code words that begin with a folder of the project), and
- * docs/protocol.md has every limit with its default, and every error code.
+ * docs/protocol.md has every limit with its default, and every error code. A page that a source names
+ * exists as well.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -35,6 +36,18 @@ function missing(page) {
     .map((path) => `${page} names ${path}, which does not exist`);
 }
 
+/** @param {string} folder @returns {string[]} pages that sources in it name and that do not exist */
+function badReferences(folder) {
+  return readdirSync(join(top, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : badReferences(path);
+    if (!/\.(c|h|js|mjs|cmake)$/.test(path)) return [];
+    return [...readFileSync(join(top, path), "utf8").matchAll(/\bdocs\/[\w./-]+\.md/g)]
+      .filter(([page]) => !existsSync(join(top, page)))
+      .map(([page]) => `${path} names ${page}, which does not exist`);
+  });
+}
+
 /** @returns {string[]} rows of the C tables that docs/protocol.md does not have */
 function undocumented() {
   const page = readFileSync(join(top, "docs/protocol.md"), "utf8");
@@ -55,7 +68,8 @@ function undocumented() {
 }
 
 const all = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...pages("docs")];
-const wrong = [...all.flatMap(missing), ...undocumented()];
+const folders = ["src", "include", "tests", "web", "bench", "cmake"];
+const wrong = [...all.flatMap(missing), ...folders.flatMap(badReferences), ...undocumented()];
 for (const line of wrong) console.error(line);
 console.log(`${all.length} pages, ${wrong.length} wrong`);
 process.exit(wrong.length > 0 ? 1 : 0);
