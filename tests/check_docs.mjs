@@ -48,6 +48,9 @@ function badReferences(folder) {
   });
 }
 
+/** @param {string} digits @returns {string} "1048576" as "1,048,576" */
+const grouped = (digits) => Number(digits).toLocaleString("en-US");
+
 /** @returns {string[]} rows of the C tables that docs/protocol.md does not have */
 function undocumented() {
   const page = readFileSync(join(top, "docs/protocol.md"), "utf8");
@@ -55,10 +58,10 @@ function undocumented() {
   const errors = readFileSync(join(top, "include/weft/base/err.h"), "utf8");
   const rows = [
     ...[...limits.matchAll(/X\((\w+), (\d+), \d+, \d+,[\s\\]*"/g)].map(
-      ([, name, value]) => `| \`${name}\` | ${Number(value).toLocaleString("en-US")} |`,
+      ([, name, value]) => `| \`${name}\` | ${grouped(value)} |`,
     ),
     ...[...limits.matchAll(/X\((\w+), (\d+), (\d+)\)/g)].map(
-      ([, name, perSecond, burst]) => `| \`${name}\` | ${perSecond} | ${burst} |`,
+      ([, name, ...both]) => `| \`${name}\` | ${both.map(grouped).join(" | ")} |`,
     ),
     ...[...errors.matchAll(/X\(ERR_\w+, "(\w+)"/g)]
       .filter(([, name]) => name !== "ok")
