@@ -175,7 +175,7 @@ static void handle_live(struct session *session, const struct message *message, 
     struct registry *registry = session->registry;
     enum rate_kind rate = handlers[message->type].rate;
     enum err code = ERR_OK;
-    if (!bucket_take(&session->buckets[rate], registry->config.rates[rate], registry->now_ms))
+    if (!bucket_take(&session->buckets[rate], registry->config.rates[rate], registry->now_ms, 1))
         code = error_set(error, ERR_RATE, "more than %u %s messages a second",
                          registry->config.rates[rate].per_s, rate_name(rate));
     if (code == ERR_OK)
@@ -221,6 +221,19 @@ static void refuse_frame(struct session *session, const struct error *error)
     session_error(session, error, NULL, 0, 0, false);
 }
 
+/* Parsing a large frame takes milliseconds, so who sends many of them is slowed before it. */
+static bool take_bytes(struct session *session, size_t len)
+{
+    struct registry *registry = session->registry;
+    struct rate rate = registry->config.rates[RATE_bytes];
+    if (bucket_take(&session->buckets[RATE_bytes], rate, registry->now_ms, len))
+        return true;
+    struct error error = {ERR_OK, ""};
+    (void)error_set(&error, ERR_RATE, "more than %u bytes a second", rate.per_s);
+    session_error(session, &error, NULL, 0, 0, false);
+    return false;
+}
+
 /* The messages of one frame from skip on. */
 static void handle_frame(struct session *session, const char *data, size_t len, size_t skip)
 {
@@ -261,7 +274,7 @@ void session_receive(struct session *session, const char *data, size_t len, uint
         session_close(session, 1009, "the frame is too large");
     else if (session->phase == SESSION_JOINING)
         keep(session, data, len, 0);
-    else
+    else if (take_bytes(session, len))
         handle_frame(session, data, len, 0);
 }
 

@@ -6,7 +6,7 @@ void bucket_init(struct bucket *bucket, struct rate rate, uint64_t now_ms)
     bucket->milli = (uint64_t)rate.burst * 1000;
 }
 
-bool bucket_take(struct bucket *bucket, struct rate rate, uint64_t now_ms)
+bool bucket_take(struct bucket *bucket, struct rate rate, uint64_t now_ms, uint64_t tokens)
 {
     if (now_ms > bucket->filled_ms) {
         /* One token a second is one thousandth a millisecond. */
@@ -16,8 +16,8 @@ bool bucket_take(struct bucket *bucket, struct rate rate, uint64_t now_ms)
     uint64_t full = (uint64_t)rate.burst * 1000;
     if (bucket->milli > full)
         bucket->milli = full;
-    if (bucket->milli < 1000)
+    if (bucket->milli < tokens * 1000)
         return false;
-    bucket->milli -= 1000;
+    bucket->milli -= tokens * 1000;
     return true;
 }

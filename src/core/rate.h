@@ -13,7 +13,7 @@ struct bucket {
 
 /* A full bucket. */
 void bucket_init(struct bucket *bucket, struct rate rate, uint64_t now_ms);
-/* Takes one token; false where there is none. */
-bool bucket_take(struct bucket *bucket, struct rate rate, uint64_t now_ms);
+/* Takes so many tokens; false, taking none, where there are fewer. */
+bool bucket_take(struct bucket *bucket, struct rate rate, uint64_t now_ms, uint64_t tokens);
 
 #endif

@@ -175,7 +175,7 @@ void session_error(struct session *session, const struct error *error, const str
     if (fatal) {
         int code = err_close_code(error->code);
         session_close(session, code ? code : 4503, error->text);
-    } else if (!bucket_take(&session->errors, error_rate(registry), registry->now_ms)) {
+    } else if (!bucket_take(&session->errors, error_rate(registry), registry->now_ms, 1)) {
         session_close(session, 4529, "too many refused messages");
     }
 }

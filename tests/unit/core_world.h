@@ -506,7 +506,7 @@ static void world_init(struct world *world)
     world->config.random_owner = world;
     world->now = 1000;
     for (int i = 0; i < RATE_COUNT; i++)
-        world->config.rates[i] = (struct rate){1000000, 1000000};
+        world->config.rates[i] = (struct rate){1000000000, 1000000000};
 }
 
 static void world_start(struct world *world)

@@ -501,6 +501,24 @@ static void rates_are_kept(void)
     end();
 }
 
+static void bytes_are_counted_before_they_are_parsed(void)
+{
+    begin();
+    world.config.rates[RATE_bytes] = (struct rate){100, 1000};
+    world_start(&world);
+    ann = join("Ann");
+    char text[600];
+    snprintf(text, sizeof(text), "{\"t\":\"ping\",\"ts\":1,\"pad\":\"%0500d\"}", 0);
+    say(ann, text);
+    expect(ann, "pong");
+    say(ann, text);
+    expect_error(ann, "rate");
+    world_pass(&world, 3000);
+    say(ann, text);
+    expect(ann, "pong");
+    end();
+}
+
 static void a_drain_tells_and_then_closes(void)
 {
     two_readers();
@@ -614,6 +632,7 @@ int main(int argc, char **argv)
     RUN(a_full_disk_acknowledges_nothing);
     RUN(a_slow_reader_is_told_to_open_again_then_closed);
     RUN(rates_are_kept);
+    RUN(bytes_are_counted_before_they_are_parsed);
     RUN(a_drain_tells_and_then_closes);
     RUN(an_empty_room_is_saved_and_let_go);
     RUN(http_reads_what_is_there);

@@ -47,7 +47,8 @@ struct limits {
     X(fs, 20, 100)                                                                                 \
     X(open, 50, 500)                                                                               \
     X(check, 5, 20)                                                                                \
-    X(other, 20, 100)
+    X(other, 20, 100)                                                                              \
+    X(bytes, 1048576, 8388608) /* of frames, taken before they are parsed */
 
 /* Tokens that come back in a second, and how many there are at first and at most. */
 struct rate {
