@@ -5,6 +5,7 @@
 #include "weft/text/path.h"
 #include "weft/base/utf.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -26,7 +27,9 @@ static enum err check_characters(const char *text, size_t len, struct error *err
     size_t i = 0;
     while (i < len) {
         utf8proc_int32_t code;
-        i += (size_t)utf8proc_iterate(at + i, (utf8proc_ssize_t)(len - i), &code);
+        utf8proc_ssize_t bytes = utf8proc_iterate(at + i, (utf8proc_ssize_t)(len - i), &code);
+        assert(bytes > 0); /* it is valid UTF-8 */
+        i += (size_t)bytes;
         if (is_control(code))
             return error_set(error, ERR_BAD_PATH, "the path has a control character");
         if (is_bidi_control(code))
