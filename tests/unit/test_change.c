@@ -132,6 +132,26 @@ static void insertions_at_one_place_have_an_order(void)
     }
 }
 
+/* Neighbouring parts are joined on the way over a change, but not over one that does nothing: so
+ * does CodeMirror, and the parts are significant. */
+static void over_nothing_the_parts_stay_apart(void)
+{
+    struct change *a = change_of("[[0,\"a\"],[0,\"b\"],[1],[1],3]");
+    struct change *nothing = change_of("[5]"), *keeps = change_of("[2,3]"),
+                  *empty = change_of("[]");
+    struct change *first = change_of("[[0,\"a\"],[0,\"b\"]]");
+    CHECK_CHANGE(change_map(a, nothing, false), "[[0,\"a\"],[0,\"b\"],[1],[1],3]");
+    CHECK_CHANGE(change_map(a, keeps, false), "[[0,\"ab\"],[2],3]");
+    CHECK_CHANGE(change_map(first, empty, true), "[[0,\"a\"],[0,\"b\"]]");
+    CHECK_CHANGE(change_compose(nothing, a), "[[0,\"a\"],[0,\"b\"],[1],[1],3]");
+    CHECK_CHANGE(change_compose(a, nothing), "[[0,\"a\"],[0,\"b\"],[1],[1],3]");
+    change_unref(a);
+    change_unref(nothing);
+    change_unref(keeps);
+    change_unref(empty);
+    change_unref(first);
+}
+
 static void positions_go_through_a_change(void)
 {
     static const struct {
@@ -352,6 +372,7 @@ int main(int argc, char **argv)
     RUN(equal_is_part_for_part);
     RUN(a_splice_has_no_empty_part);
     RUN(insertions_at_one_place_have_an_order);
+    RUN(over_nothing_the_parts_stay_apart);
     RUN(positions_go_through_a_change);
     RUN(composing_joins_what_was_typed);
     RUN(a_pair_is_not_to_be_split);
