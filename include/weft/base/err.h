@@ -1,6 +1,7 @@
 /* Every way to fail, from one table: its name in code, the protocol's stable code, the WebSocket
- * close code (0 = the connection lives on), the HTTP status, and words for people. Functions that can
- * fail return enum err; where a person reads the reason they also fill a caller-owned struct error. */
+ * close code (0 = the connection lives on), the HTTP status, and words for people. Functions that
+ * can fail return enum err; where a person reads the reason they also fill a caller-owned struct
+ * error. */
 #ifndef WEFT_BASE_ERR_H
 #define WEFT_BASE_ERR_H
 
