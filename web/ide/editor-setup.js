@@ -57,7 +57,7 @@ export function setup() {
     syntaxHighlighting(colors),
     bracketMatching(),
     closeBrackets(),
-    autocompletion(),
+    autocompletion({ icons: false }),
     rectangularSelection(),
     crosshairCursor(),
     highlightActiveLine(),

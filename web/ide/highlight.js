@@ -104,7 +104,8 @@ export const look = EditorView.theme({
     fontSize: "12.5px",
   },
   ".cm-panel.cm-search input[type=checkbox]": { margin: "0" },
-  ".cm-panel [name=close]": {
+  ".cm-panel.cm-gotoLine label": { fontSize: "12.5px" },
+  ".cm-panel.cm-search [name=close], .cm-panel.cm-gotoLine [name=close]": {
     top: "8px",
     right: "10px",
     width: "24px",

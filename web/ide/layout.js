@@ -14,6 +14,7 @@ export class Layout {
 
   /**
    * @param {object} parts
+   * @param {string} parts.title
    * @param {Node[]} parts.files
    * @param {HTMLElement} parts.tabs
    * @param {Node[]} parts.tools at the end of the bar
@@ -22,12 +23,12 @@ export class Layout {
    * @param {Node[]} parts.status
    * @param {AbortSignal} parts.signal
    */
-  constructor({ files, tabs, tools, stage, panels, status, signal }) {
+  constructor({ title, files, tabs, tools, stage, panels, status, signal }) {
     this.panels = panels;
     this.panel = "";
     this.filesButton = iconButton("Files", icon("files"), { onclick: () => this.toggleFiles() });
-    this.bar = h("div", { class: "bar" }, this.filesButton, tabs, ...tools);
-    this.stage = h("main", { class: "stage" }, ...stage);
+    this.bar = h("header", { class: "bar" }, this.filesButton, tabs, ...tools);
+    this.stage = h("main", { class: "stage" }, h("h1", { class: "unseen" }, title), ...stage);
     this.files = h("nav", { class: "files", "aria-label": "Project" }, ...files);
     this.sideTitle = h("span");
     this.sideBody = h("div", { class: "side-body" });

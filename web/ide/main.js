@@ -63,7 +63,7 @@ async function mayLeave(leaving) {
 function notLoaded() {
   const again = h("button", { class: "button", onclick: () => location.reload() }, "Reload");
   const words = "The editor could not be loaded; check that the server runs, and reload.";
-  return h("main", { class: "blank" }, h("h1", {}, "No editor"), h("p", {}, words), again);
+  return h("main", { class: "blank" }, h("h2", {}, "No editor"), h("p", {}, words), again);
 }
 
 startTheme();

@@ -44,6 +44,7 @@ const pairs = [
   ],
   [["on-accent"], ["accent"]],
   [["weft-flag-text"], ["away"]],
+  [["code-gutter"], ["surface"]],
 ];
 
 for (const theme of ["light", "dark"]) {
@@ -59,10 +60,8 @@ for (const theme of ["light", "dark"]) {
     }
   });
 
-  test(`edges of fields and line numbers can be seen in the ${theme} theme`, () => {
+  test(`edges of fields can be seen in the ${theme} theme`, () => {
     const color = tokens(theme);
-    for (const name of ["border-strong", "code-gutter"]) {
-      assert.ok(contrast(color(name), color("surface")) >= 3, `--${name}`);
-    }
+    assert.ok(contrast(color("border-strong"), color("surface")) >= 3);
   });
 }

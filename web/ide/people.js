@@ -41,15 +41,15 @@ function self({ me }) {
 /** @param {Project} project @param {() => void} open the list */
 export function faces(project, open) {
   const pile = h("span", { class: "faces-pile" });
-  const more = h("span", { class: "faces-more" });
-  const button = h("button", { type: "button", class: "faces", onclick: open }, pile, more);
+  const more = h("span", { class: "faces-more", "aria-hidden": "true" });
+  const label = h("span", { class: "unseen" });
+  const button = h("button", { type: "button", class: "faces", onclick: open }, pile, more, label);
   const render = () => {
     const people = [self(project), ...others(project)];
-    const label = people.length === 1 ? "People: only you" : `People: ${people.length}`;
     pile.replaceChildren(...people.slice(0, SHOWN_FACES).map(face));
     more.textContent = people.length > SHOWN_FACES ? `+${people.length - SHOWN_FACES}` : "";
-    button.setAttribute("aria-label", label);
-    button.title = label;
+    label.textContent = people.length === 1 ? "People: only you" : `People: ${people.length}`;
+    button.title = label.textContent;
   };
   project.on("peers", render);
   project.on("me", render);
@@ -164,12 +164,7 @@ export class PeopleList extends Emitter {
       h("span", { class: "person-name" }, me.name),
       place,
     );
-    const button = h(
-      "button",
-      { type: "button", class: "person", "aria-label": `Your name is ${me.name}; change it` },
-      face(me),
-      words,
-    );
+    const button = h("button", { type: "button", class: "person" }, face(me), words);
     button.addEventListener("click", () => this.#editOwn(me));
     this.own.replaceWith(button);
     this.own = button;

@@ -1,4 +1,5 @@
-// Tabs of the open files: arrow keys move, Delete or a middle click closes.
+// Tabs of the open files: arrow keys move, Delete or a middle click closes. A tablist has nothing but tabs for a screen
+// reader, so the crosses are for the pointer only.
 
 import { arrange, h, icon, iconButton } from "./dom.js";
 import { baseName, folderOf } from "./words.js";
@@ -42,13 +43,20 @@ export class Tabs {
   #make(file) {
     const name = h(
       "button",
-      { type: "button", class: "tab-name", role: "tab", onclick: () => this.open(file.path) },
+      {
+        type: "button",
+        class: "tab-name",
+        role: "tab",
+        "aria-keyshortcuts": "Delete",
+        onclick: () => this.open(file.path),
+      },
       h("span"),
       h("span", { class: "tab-folder" }),
     );
     const close = iconButton("Close", icon("close"), {
       class: "tab-close",
       tabindex: -1,
+      "aria-hidden": "true",
       onclick: () => this.documents.close(file),
     });
     const onauxclick = (/** @type {MouseEvent} */ event) =>
@@ -91,5 +99,4 @@ function fill(tab, file, name, folder, active) {
   button.title = file.path;
   button.children[0].textContent = name;
   button.children[1].textContent = folder;
-  tab.lastElementChild?.setAttribute("aria-label", `Close ${name}`);
 }

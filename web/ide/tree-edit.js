@@ -26,7 +26,7 @@ export function nameEditor({ value, label, depth, commit, done }) {
   const problem = h("p", { class: "problem", role: "alert" });
   const element = h(
     "li",
-    { class: "tree-edit", role: "none", style: { "--depth": depth } },
+    { class: "tree-edit", role: "treeitem", style: { "--depth": depth } },
     input,
     problem,
   );

@@ -88,6 +88,7 @@ export class Workspace {
     const add = iconButton("New file", icon("plus"), { onclick: () => this.tree.create() });
     /** @type {Layout} */
     const layout = new Layout({
+      title: this.id,
       files: [h("div", { class: "files-top" }, home, add), this.tree.element],
       tabs: new Tabs(this.documents, (path) => this.open(path)).element,
       tools: [
@@ -220,7 +221,8 @@ export class Workspace {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    this.follow.stop();
+    // A key on a person's button is a click, which starts or stops by itself.
+    if (!(/** @type {Element} */ (event.target).closest(".person"))) this.follow.stop();
     if (!hasMod(event) || event.shiftKey) return;
     const key = event.key.toLowerCase();
     if (key === "s") this.status.saved();
@@ -235,7 +237,7 @@ export class Workspace {
 
   /** @param {string} title @param {string} text @param {...Node} more */
   #say(title, text, ...more) {
-    this.blank.replaceChildren(h("h1", {}, title), h("p", {}, text), ...more);
+    this.blank.replaceChildren(h("h2", {}, title), h("p", {}, text), ...more);
     this.blank.hidden = false;
   }
 
