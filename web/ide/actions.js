@@ -8,6 +8,9 @@ import { baseName, join, sentence } from "./words.js";
 /** @typedef {import("../client/project.js").Project} Project */
 /** @typedef {import("./documents.js").Documents} Documents */
 /** @typedef {{kind: "file" | "folder", path: string}} Item */
+/** @typedef {{path: string, text: string}} Text */
+
+const ONE_MESSAGE = 256 * 1024;
 
 export class Actions {
   /** @param {Project} project @param {Documents} documents */
@@ -40,25 +43,36 @@ export class Actions {
   async remove(item) {
     const name = baseName(item.path);
     const inside = this.#inside(item);
-    const what =
+    const title =
       item.kind === "file" ? `Delete ${name}?` : `Delete ${name} and its ${count(inside.length)}?`;
-    if (
-      !(await confirm({
-        title: what,
-        text: "It goes away for everybody. You can undo this.",
-        yes: "Delete",
-      }))
-    )
-      return;
+    const text = "It goes away for everybody. You can undo this.";
+    if (!(await confirm({ title, text, yes: "Delete" }))) return;
+    if (this.project.state === "offline") return toast(sentence({ code: "offline" }));
+    const shown = this.documents.active?.path ?? "";
     try {
-      const texts = await this.#texts(inside);
-      const shown = this.documents.active?.path ?? "";
-      if (item.kind === "folder") await this.project.removeFolder(item.path);
-      else await this.project.remove(this.#id(item.path));
+      const texts = await this.#removeAll(item, inside);
       for (const { path } of inside) this.#closeTab(path);
       toast(`Deleted ${name}.`, { label: "Undo", run: () => this.#putBack(texts, shown) });
     } catch (error) {
       toast(sentence(error));
+    }
+  }
+
+  /**
+   * Holds the files open meanwhile, so that the texts are the last there were.
+   * @param {Item} item
+   * @param {{path: string}[]} inside
+   * @returns {Promise<Text[]>}
+   */
+  async #removeAll({ kind, path }, inside) {
+    const held = inside.map((file) => this.project.open(file.path));
+    try {
+      await Promise.all(held.map((file) => file.ready));
+      if (kind === "folder") await this.project.removeFolder(path);
+      else await this.project.remove(this.#id(path));
+      return held.map((file) => ({ path: file.path, text: file.text }));
+    } finally {
+      for (const file of held) file.close();
     }
   }
 
@@ -67,14 +81,23 @@ export class Actions {
     await this.#putBack([{ path, text }], path);
   }
 
-  /** @param {{path: string, text: string}[]} texts @param {string} shown */
+  /** @param {Text[]} texts @param {string} shown the file to have in front again */
   async #putBack(texts, shown) {
     try {
-      for (const { path, text } of texts) await this.project.create(path, text);
+      for (const text of texts) await this.#make(text);
       if (texts.some(({ path }) => path === shown)) this.documents.open(shown);
     } catch (error) {
       toast(sentence(error));
     }
+  }
+
+  /** A text that is too large for one message is typed into an empty file instead. @param {Text} text */
+  async #make({ path, text }) {
+    if (text.length < ONE_MESSAGE) return void (await this.project.create(path, text));
+    const file = this.project.open(await this.project.create(path));
+    await file.ready;
+    file.setText(text);
+    file.close();
   }
 
   /** @param {string} path */
@@ -94,17 +117,6 @@ export class Actions {
     return files.filter((file) =>
       kind === "file" ? file.path === path : file.path.startsWith(`${path}/`),
     );
-  }
-
-  /** @param {{path: string}[]} files @returns {Promise<{path: string, text: string}[]>} */
-  async #texts(files) {
-    const held = files.map(({ path }) => this.project.open(path));
-    try {
-      await Promise.all(held.map((file) => file.ready));
-      return held.map(({ path, text }) => ({ path, text }));
-    } finally {
-      for (const file of held) file.close();
-    }
   }
 }
 

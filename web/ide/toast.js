@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 
 const SHOWN_MS = 8000;
+const MOST = 3;
 
 /** @type {HTMLElement | null} */
 let place = null;
@@ -30,7 +31,8 @@ export function toast(text, action) {
   message.addEventListener("pointerleave", wait);
   message.addEventListener("focusin", stay);
   message.addEventListener("focusout", wait);
-  place.replaceChildren(message);
+  place.append(message);
+  if (place.childElementCount > MOST) place.firstElementChild?.remove();
   wait();
 }
 

@@ -185,7 +185,7 @@ export class TreeView {
           run: () => this.create(folder),
         },
         { label: "Rename", key: "F2", run: () => this.rename(row) },
-        { label: "Delete", key: "Del", run: () => this.actions.remove(row) },
+        { label: "Delete", key: "Del", run: () => this.#remove(row) },
       ],
       at,
       opener,
@@ -197,6 +197,13 @@ export class TreeView {
     if (row.kind === "file") return this.open(row.path);
     this.#expanded.set(row.path, !row.expanded);
     this.render();
+  }
+
+  /** @param {Row} row */
+  async #remove(row) {
+    await this.actions.remove(row);
+    // The row that had the focus is gone.
+    if (document.activeElement === document.body) this.#focus(this.#focused);
   }
 
   /** @param {KeyboardEvent} event */
@@ -238,7 +245,7 @@ export class TreeView {
         this.rename(row);
         return true;
       case "Delete":
-        this.actions.remove(row);
+        this.#remove(row);
         return true;
       default:
         return this.#typeAhead(key, at);
