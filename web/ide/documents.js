@@ -1,5 +1,5 @@
 // The open files of this window, in the order of their tabs, and which one is in front. Events: `list` (tabs changed, or a
-// name), `active` (another file is in front).
+// name), `active` (another file is in front), `status` (of that one), `kept` (texts that could not be merged).
 
 import { Emitter } from "../client/events.js";
 import { openTabs, rememberTabs } from "./prefs.js";
@@ -91,6 +91,7 @@ export class Documents extends Emitter {
     const off = [
       file.on("path", () => this.#changed()),
       file.on("state", () => this.emit("list")),
+      file.on("conflict", () => this.emit("kept")),
       file.on("status", () => this.active === file && this.emit("status")),
     ];
     this.#off.set(file, () => off.forEach((end) => end()));

@@ -68,6 +68,8 @@ export class Editor extends Emitter {
     this.#view.dispatch({ effects: scroll ? [scroll, shade()] : shade() });
     this.parent.hidden = false;
     this.speak(file);
+    const { anchor, head } = this.#view.state.selection.main;
+    file.cursor([anchor, head]);
     this.emit("cursor");
   }
 

@@ -32,9 +32,7 @@ export function notices(documents, actions) {
     if (active && active.kept[0]) place.append(keptNotice(active, active.kept[0]));
     else if (active && about) place.append(goneNotice(active, documents, actions));
   };
-  for (const name of ["active", "list", "status"]) documents.on(name, render);
-  documents.project.on("conflict", render);
-  documents.on("kept", render);
+  for (const name of ["active", "list", "kept"]) documents.on(name, render);
   return place;
 }
 

@@ -72,7 +72,11 @@ export class StatusLine {
       this.language,
     );
     for (const name of ["status", "state"]) project.on(name, () => this.render());
-    for (const name of ["status", "active"]) documents.on(name, () => this.render());
+    documents.on("status", () => this.render());
+    documents.on("active", () => {
+      this.#heldUntil = 0;
+      this.render();
+    });
     documents.on("list", () => this.#showPlace());
     editor.on("cursor", () => this.#showPlace());
     project.on("peers", () => this.#showHint());
@@ -151,7 +155,7 @@ export class StatusLine {
     );
     link.addEventListener("pointerdown", () => (link.href = location.href));
     link.addEventListener("focus", () => (link.href = location.href));
-    this.words.replaceChildren(link, " to see two people type into this file.");
+    this.words.replaceChildren(link, " to see two people type at once.");
   }
 
   /** What Ctrl+S says. */
