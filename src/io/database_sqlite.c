@@ -117,12 +117,12 @@ static bool set_up_connection(struct database *database, bool full)
 static enum err recognise(struct database *database, const char *path, bool *made,
                           struct error *error)
 {
+    if (sqlite3_db_readonly(database->handle, "main") == 1)
+        return error_set(error, ERR_INTERNAL, "%s cannot be written: read-only", path);
     int64_t tables = ask_number(database, "SELECT count(*) FROM sqlite_schema");
     if (tables < 0)
         return opening_failed(database, path, error);
     *made = tables == 0;
-    if (sqlite3_db_readonly(database->handle, "main") == 1)
-        return error_set(error, ERR_INTERNAL, "%s cannot be written: read-only", path);
     if (*made)
         return ERR_OK;
     if (ask_number(database, "PRAGMA application_id") != APPLICATION_ID)

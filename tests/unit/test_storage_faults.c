@@ -1,0 +1,757 @@
+/*
+ * Disks that are full, databases that are damaged, locked or somebody else's, machines that went down: each is a clear
+ * word, and never an empty project. Faults of the disk are real ones: a small tmpfs where the test may mount (or a
+ * limit on file sizes), bytes overwritten and cut off.
+ */
+#define _GNU_SOURCE /* unshare */
+#include "storage_world.h"
+#include "weft/base/log.h"
+#include "weft/base/random.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#define REFUSED(world, words)                                                                      \
+    do {                                                                                           \
+        CHECK(!world_start(world));                                                                \
+        if (!strstr((world)->error.text, words))                                                   \
+            CHECK_FAIL("refused with: %s", (world)->error.text);                                   \
+        CHECK(strchr((world)->error.text, '\n') == NULL);                                          \
+    } while (0)
+
+/* ---- helpers ---- */
+
+static void copy_file(const char *from, const char *to)
+{
+    char block[65536];
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    REQUIRE(in && out);
+    for (size_t len; (len = fread(block, 1, sizeof(block), in)) > 0;)
+        REQUIRE(fwrite(block, 1, len, out) == len);
+    fclose(in);
+    fclose(out);
+}
+
+/* Copies what a kill -9 would leave behind at this moment into a world of its own. */
+static void copy_world(const struct world *from, struct world *to)
+{
+    char path[PATH_MAX];
+    static const char *const names[] = {"weft.db", "weft.db-wal"};
+    world_init(to);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/%s", from->folder, names[i]);
+        copy_file(path, world_path(to, names[i]));
+    }
+}
+
+static void write_words(struct world *world, uint64_t from, uint64_t to)
+{
+    for (uint64_t v = from; v < to; v++)
+        CHECK_EQ_INT(probe_append(&world->probe, 1, v, 5, v + 1, 0, 4 + 5 * v, "word "), STATE_OK);
+}
+
+static long long size_of(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? (long long)info.st_size : -1;
+}
+
+/* ---- at start ---- */
+
+static void the_second_process_is_refused(void)
+{
+    struct world world;
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    struct error error = {0};
+    CHECK(storage_open(&world.config, &world.loop, &error) == NULL);
+    CHECK(strstr(error.text, "in use by process") != NULL || strstr(error.text, "in use by another") != NULL);
+    world_stop(&world);
+    CHECK(world_start(&world));
+    world_close(&world);
+}
+
+static void what_is_no_database_of_ours_is_left_alone(void)
+{
+    struct world world;
+    world_init(&world);
+    FILE *file = fopen(world_path(&world, "weft.db"), "w");
+    fputs("these are the notes of somebody who called a file weft.db, and it is long enough for a header of a "
+          "database file in every respect.",
+          file);
+    fclose(file);
+    REFUSED(&world, "is not a database of Weft");
+    CHECK_EQ_INT(size_of(world_path(&world, "weft.db")), 130);
+    unlink(world_path(&world, "weft.db"));
+    world_sql(&world, "CREATE TABLE mine (x)");
+    REFUSED(&world, "is not a database of Weft");
+    unlink(world_path(&world, "weft.db"));
+    CHECK(world_start(&world));
+    world_stop(&world);
+    world_sql(&world, "PRAGMA user_version = 2");
+    REFUSED(&world, "schema 2");
+    world_close(&world);
+}
+
+static void a_missing_database_is_not_a_new_one(void)
+{
+    struct world world, killed;
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    copy_world(&world, &killed);
+    unlink(world_path(&killed, "weft.db"));
+    REFUSED(&killed, "its journal is there");
+    copy_file(world_path(&world, "weft.db"), world_path(&killed, "x"));
+    close(open(world_path(&killed, "weft.db"), O_CREAT | O_WRONLY, 0600));
+    REFUSED(&killed, "its journal is there");
+    world_close(&killed);
+
+    world_stop(&world);
+    unlink(world_path(&world, "weft.db-wal"));
+    unlink(world_path(&world, "weft.db"));
+    REFUSED(&world, "is missing");
+    unlink(world_path(&world, "weft.lock"));
+    CHECK(world_start(&world));
+    world_close(&world);
+}
+
+/* Root may write anywhere, so the tests of permissions run in a child that is nobody. True: the child found all as it should be. */
+static bool as_nobody(struct world *world, void (*test)(struct world *world))
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        check.failures = 0;
+        if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+            _exit(3);
+        test(world);
+        _exit(check.failures > 0);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void expect_unwritable_folder(struct world *world)
+{
+    REFUSED(world, "cannot write to the data folder");
+}
+
+static void expect_read_only(struct world *world)
+{
+    REFUSED(world, "read-only");
+}
+
+static void what_cannot_be_written_is_refused(void)
+{
+    struct world world;
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    world_stop(&world);
+    chmod(world_path(&world, "weft.lock"), 0666);
+    chmod(world_path(&world, "weft.db"), 0444);
+    chmod(world.folder, 0777);
+    CHECK(as_nobody(&world, expect_read_only));
+    unlink(world_path(&world, "weft.lock"));
+    chmod(world.folder, 0555);
+    CHECK(as_nobody(&world, expect_unwritable_folder));
+    chmod(world.folder, 0755);
+    chmod(world_path(&world, "weft.db"), 0644);
+    CHECK(world_start(&world));
+    world_close(&world);
+
+    world_init(&world);
+    world.config.folder = "/proc/there/is/no/such/place";
+    REFUSED(&world, "cannot make the data folder");
+    world_close(&world);
+}
+
+static void a_database_locked_by_another_is_refused(void)
+{
+    struct world world;
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    world_stop(&world);
+    sqlite3 *other;
+    REQUIRE(sqlite3_open(world_path(&world, "weft.db"), &other) == SQLITE_OK);
+    CHECK_EQ_INT(sqlite3_exec(other, "BEGIN IMMEDIATE; SELECT * FROM setting;", NULL, NULL, NULL), SQLITE_OK);
+    REFUSED(&world, "locked");
+    sqlite3_close(other);
+    CHECK(world_start(&world));
+    world_close(&world);
+}
+
+static void settings_survive(void)
+{
+    struct world world;
+    char secret[128];
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    snprintf(secret, sizeof(secret), "%s", storage_secret(world.storage));
+    CHECK_EQ_INT(strlen(secret), 64);
+    CHECK_EQ_STR(storage_state(world.storage)->store_name, "sqlite");
+    world_stop(&world);
+    REQUIRE(world_start(&world));
+    CHECK_EQ_STR(storage_secret(world.storage), secret);
+    world_stop(&world);
+    world.config.secret = "of the operator";
+    REQUIRE(world_start(&world));
+    CHECK_EQ_STR(storage_secret(world.storage), "of the operator");
+    world_close(&world);
+}
+
+/* ---- what a restart keeps ---- */
+
+static void a_restart_keeps_versions_authors_and_generations(void)
+{
+    struct world world;
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    struct probe *probe = &world.probe;
+    write_words(&world, 0, 3);
+    CHECK_EQ_INT(probe_rename(probe, 1, NULL, "b.txt"), STATE_OK);
+    uint64_t rev = probe->got.entries[0].rev;
+    write_words(&world, 3, 5);
+    CHECK_EQ_INT(probe->got.rev, rev + 2);
+    CHECK_EQ_INT(probe_open(probe, 9, 7, false), STATE_OK);
+    world_stop(&world);
+
+    REQUIRE(world_start(&world));
+    CHECK_EQ_INT(probe_open(probe, 0, 0, true), STATE_OK);
+    const struct state_file *file = probe_listed(probe, "b.txt");
+    REQUIRE(file != NULL);
+    CHECK_EQ_INT(file->version, 5);
+    CHECK_EQ_INT(file->saved_version, 5); /* folded at start */
+    CHECK_EQ_INT(file->size, 29);
+    CHECK_EQ_INT(file->rev, rev + 2);
+    CHECK_EQ_INT(probe_read(probe, 1, true, 0), STATE_OK);
+    CHECK_EQ_STR(probe->got.content, "baseword word word word word ");
+    CHECK_EQ_INT(probe->got.message_count, 0);
+    CHECK_EQ_INT(probe_read(probe, 1, false, 1), STATE_OK); /* for clients that lag */
+    CHECK_EQ_INT(probe->got.message_count, 4);
+    CHECK_EQ_INT(probe_append(probe, 1, 5, 5, 5, 0, 29, "x"), STATE_SEEN);
+    CHECK_EQ_INT(probe_open(probe, 9, 7, false), STATE_STRAGGLER);
+    CHECK_EQ_INT(probe_append(probe, 1, 5, 9, 1, 6, 29, "x"), STATE_FENCED);
+    CHECK_EQ_INT(probe_append(probe, 1, 5, 9, 1, 7, 29, "x"), STATE_OK);
+    CHECK_EQ_INT(probe_ask_events(probe, 0), STATE_OK);
+    CHECK_EQ_INT(probe->got.message_count, 1);
+    world_close(&world);
+}
+
+static void ids_of_deleted_files_are_never_used_again(void)
+{
+    struct world world;
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    CHECK_EQ_INT(probe_new_file(&world.probe, "x", "x"), STATE_OK);
+    CHECK_EQ_INT(probe_append(&world.probe, 2, 0, 5, 1, 0, 1, "y"), STATE_OK);
+    CHECK_EQ_INT(probe_delete(&world.probe, 2, NULL), STATE_OK);
+    world_stop(&world);
+    REQUIRE(world_start(&world));
+    CHECK_EQ_INT(probe_open(&world.probe, 0, 0, false), STATE_OK);
+    CHECK_EQ_INT(probe_read(&world.probe, 2, true, 0), STATE_GONE);
+    CHECK_EQ_INT(probe_new_file(&world.probe, "x", "z"), STATE_OK);
+    CHECK_EQ_INT(world.probe.got.entries[0].f, 3);
+    world_close(&world);
+}
+
+static bool new_epoch_after(enum durability before, enum durability after, bool clean, const char *next_boot)
+{
+    struct world world, killed;
+    char epoch[EPOCH_SIZE];
+    world_init(&world);
+    world.config.durability = before;
+    world.config.boot_id = "one";
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    write_words(&world, 0, 3);
+    snprintf(epoch, sizeof(epoch), "%s", world.probe.epoch);
+    if (clean) {
+        world_stop(&world);
+        close(open(world_path(&world, "weft.db-wal"), O_CREAT | O_WRONLY, 0600));
+    }
+    copy_world(&world, &killed);
+    killed.config.durability = after;
+    killed.config.boot_id = next_boot;
+    REQUIRE(world_start(&killed));
+    CHECK_EQ_INT(probe_open(&killed.probe, 0, 0, false), STATE_OK);
+    bool other = strcmp(epoch, killed.probe.epoch) != 0;
+    CHECK(strncmp(killed.probe.epoch, other ? "2." : "1.", 2) == 0);
+    CHECK_EQ_INT(probe_read(&killed.probe, 1, true, 0), STATE_OK);
+    CHECK_EQ_STR(killed.probe.got.content, "baseword word word ");
+    /* What was read of the old history cannot be saved over it. */
+    if (other)
+        snprintf(killed.probe.epoch, sizeof(killed.probe.epoch), "%s", epoch);
+    CHECK_EQ_INT(probe_save(&killed.probe, 1, 3, 99, "baseword word WORD "), other ? REPOSITORY_OLDER : REPOSITORY_OK);
+    world_close(&killed);
+    world_close(&world);
+    return other;
+}
+
+static void only_a_machine_that_went_down_under_it_costs_an_epoch(void)
+{
+    CHECK(!new_epoch_after(DURABILITY_RESTART, DURABILITY_RESTART, false, "one"));
+    CHECK(!new_epoch_after(DURABILITY_RESTART, DURABILITY_RESTART, true, "two"));
+    CHECK(new_epoch_after(DURABILITY_RESTART, DURABILITY_RESTART, false, "two"));
+    CHECK(!new_epoch_after(DURABILITY_POWER_CUT, DURABILITY_POWER_CUT, false, "two"));
+    /* What counts is how it was written. */
+    CHECK(new_epoch_after(DURABILITY_RESTART, DURABILITY_POWER_CUT, false, "two"));
+    CHECK(!new_epoch_after(DURABILITY_POWER_CUT, DURABILITY_RESTART, false, "two"));
+    CHECK(new_epoch_after(DURABILITY_RESTART, DURABILITY_RESTART, false, ""));
+}
+
+/* ---- saving ---- */
+
+static void a_save_is_guarded(void)
+{
+    struct world world;
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    struct probe *probe = &world.probe;
+    write_words(&world, 0, 4); /* rev is 5 */
+    CHECK_EQ_INT(probe->got.rev, 5);
+    CHECK_EQ_INT(probe_save(probe, 1, 4, 5, "baseword word word word "), REPOSITORY_OK);
+    CHECK_EQ_INT(probe_save(probe, 1, 2, 3, "baseword word "), REPOSITORY_OLDER);
+    CHECK_EQ_INT(probe_save(probe, 1, 4, 5, "nonsense"), REPOSITORY_OLDER);
+    CHECK_EQ_INT(probe_save(probe, 1, 9, 10, "from the future"), REPOSITORY_FAILED);
+    CHECK(probe->got.problem != NULL);
+    CHECK_EQ_INT(probe_save(probe, 77, 1, 1, "never there"), REPOSITORY_FAILED);
+    CHECK_EQ_INT(probe_read(probe, 1, true, 0), STATE_OK);
+    CHECK_EQ_STR(probe->got.content, "baseword word word word ");
+    CHECK_EQ_INT(probe->got.saved_version, 4);
+    CHECK_EQ_INT(probe->got.content_version, 4);
+
+    /* A rename meanwhile raises rev in the tree, and must not keep the text from being saved. */
+    write_words(&world, 4, 6);
+    CHECK_EQ_INT(probe_rename(probe, 1, NULL, "renamed"), STATE_OK);
+    CHECK_EQ_INT(probe_save(probe, 1, 6, 7, "baseword word word word word word "), REPOSITORY_OK);
+    CHECK_EQ_INT(probe_delete(probe, 1, NULL), STATE_OK);
+    CHECK_EQ_INT(probe_save(probe, 1, 6, 9, "too late"), REPOSITORY_OLDER);
+    world_close(&world);
+}
+
+static void the_journal_is_trimmed_but_for_what_is_unsaved(void)
+{
+    struct world world;
+    char text[8192] = "base";
+    world_init(&world);
+    world.config.history = 100;
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    struct probe *probe = &world.probe;
+    CHECK_EQ_INT(probe_new_file(probe, "unsaved.txt", ""), STATE_OK);
+    write_words(&world, 0, 1200);
+    CHECK_EQ_INT(probe_append(probe, 2, 0, 5, 1, 0, 0, "unsaved"), STATE_OK);
+    write_words(&world, 1200, 1300);
+    for (size_t i = 0; i < 1300; i++)
+        strcat(text, "word ");
+    CHECK_EQ_INT(probe_save(probe, 1, 1300, 1301, text), REPOSITORY_OK);
+    CHECK_EQ_INT(storage_counts(world.storage).trims, 1);
+    CHECK_EQ_INT(probe_read(probe, 1, false, 1199), STATE_TRIMMED);
+    CHECK_EQ_INT(probe_append(probe, 1, 7, 6, 1, 0, 39, "x"), STATE_TRIMMED);
+    CHECK_EQ_INT(probe->got.version, 1300);
+    CHECK_EQ_INT(probe_read(probe, 1, false, 1201), STATE_OK);
+    CHECK_EQ_INT(probe->got.message_count, 99);
+    world_stop(&world);
+    CHECK_EQ_INT(world_number(&world, "SELECT count(*) FROM journal"), 101);
+    REQUIRE(world_start(&world));
+    CHECK_EQ_INT(probe_open(probe, 0, 0, true), STATE_OK);
+    CHECK_EQ_INT(probe_listed(probe, "unsaved.txt")->version, 1);
+    CHECK_EQ_INT(probe_read(probe, 2, true, 0), STATE_OK);
+    CHECK_EQ_STR(probe->got.content, "unsaved");
+    CHECK_EQ_INT(probe_append(probe, 1, 1300, 5, 1300, 0, 6504, "x"), STATE_SEEN);
+    CHECK_EQ_INT(probe_append(probe, 1, 1300, 5, 1301, 0, 6504, "x"), STATE_OK);
+    world_close(&world);
+}
+
+static void events_are_trimmed(void)
+{
+    struct world world;
+    char path[32];
+    world_init(&world);
+    world.config.events = 10;
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    for (int i = 0; i < 25; i++) {
+        snprintf(path, sizeof(path), "f%d", i);
+        CHECK_EQ_INT(probe_new_file(&world.probe, path, ""), STATE_OK);
+    }
+    for (int restarts = 0; restarts < 2; restarts++) {
+        CHECK_EQ_INT(probe_ask_events(&world.probe, 14), STATE_TRIMMED);
+        CHECK_EQ_INT(probe_ask_events(&world.probe, 15), STATE_OK);
+        CHECK_EQ_INT(world.probe.got.message_count, 10);
+        world_stop(&world);
+        REQUIRE(world_start(&world));
+        CHECK_EQ_INT(probe_open(&world.probe, 0, 0, false), STATE_OK);
+    }
+    world_close(&world);
+}
+
+static void of_many_authors_the_last_thousand_are_remembered(void)
+{
+    struct world world;
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    struct probe *probe = &world.probe;
+    for (uint64_t i = 0; i < 1100; i++) {
+        struct state_entry entry = probe_entry(1, i + 1, 1000 + i, 1, 0, 4 + i, 4 + i, "x");
+        probe_send(probe, 1, i, &entry, 1, 1);
+    }
+    probe_wait(probe);
+    world_stop(&world);
+    REQUIRE(world_start(&world)); /* folds, which writes them down */
+    CHECK_EQ_INT(probe_open(probe, 0, 0, false), STATE_OK);
+    CHECK_EQ_INT(probe_read(probe, 1, true, 0), STATE_OK);
+    CHECK_EQ_INT(probe->got.seen_count, 1000);
+    world_stop(&world);
+    CHECK_EQ_INT(world_number(&world, "SELECT count(*) FROM seen"), 1000);
+    world_sql(&world, "DELETE FROM journal; UPDATE seen SET at = at - 90000000 WHERE cid < 1500");
+    REQUIRE(world_start(&world));
+    CHECK_EQ_INT(probe_open(probe, 0, 0, false), STATE_OK);
+    CHECK_EQ_INT(probe_append(probe, 1, 1100, 5, 1, 0, 1104, "y"), STATE_OK);
+    world_stop(&world);
+    REQUIRE(world_start(&world));
+    CHECK_EQ_INT(world.storage != NULL, 1);
+    world_stop(&world);
+    CHECK_EQ_INT(world_number(&world, "SELECT count(*) FROM seen WHERE cid BETWEEN 1000 AND 1499"), 0);
+    CHECK(world_number(&world, "SELECT count(*) FROM seen WHERE cid >= 1500") > 0);
+    world_close(&world);
+}
+
+/* ---- what does not fit together ---- */
+
+/* A project of two files with three unsaved entries each; then sql. Leaves the storage started. */
+static void start_after(struct world *world, const char *sql)
+{
+    world_init(world);
+    REQUIRE(world_start(world));
+    world_project(world);
+    CHECK_EQ_INT(probe_new_file(&world->probe, "good.txt", "base"), STATE_OK);
+    for (uint64_t v = 0; v < 3; v++)
+        for (uint64_t f = 1; f <= 2; f++)
+            CHECK_EQ_INT(probe_append(&world->probe, f, v, 5, v + 1, 0, 4 + 2 * v, "ab"), STATE_OK);
+    world_stop(world);
+    world_sql(world, sql);
+    REQUIRE(world_start(world));
+    CHECK_EQ_INT(probe_open(&world->probe, 0, 0, false), STATE_OK);
+}
+
+static void file_is_broken(const char *sql, const char *words)
+{
+    struct world world;
+    start_after(&world, sql);
+    struct probe *probe = &world.probe;
+    for (int restarts = 0; restarts < 2; restarts++) {
+        CHECK_EQ_INT(storage_counts(world.storage).broken, 1);
+        CHECK_EQ_INT(probe_read(probe, 1, true, 0), STATE_BROKEN);
+        if (!probe->got.problem || !strstr(probe->got.problem, words))
+            CHECK_FAIL("%s: %s", sql, probe->got.problem ? probe->got.problem : "no words");
+        CHECK_EQ_INT(probe_append(probe, 1, 3, 5, 4, 0, 10, "x"), STATE_BROKEN);
+        CHECK_EQ_INT(probe_save(probe, 1, 3, 9, "overwritten"), REPOSITORY_FAILED);
+        CHECK_EQ_INT(probe_delete(probe, 1, NULL), STATE_BROKEN);
+        CHECK_EQ_INT(probe_read(probe, 2, true, 0), STATE_OK);
+        CHECK_EQ_STR(probe->got.content, "baseababab");
+        world_stop(&world);
+        CHECK_EQ_INT(world_number(&world, "SELECT content LIKE 'base%' OR content = '' FROM file WHERE f = 1"), 1);
+        REQUIRE(world_start(&world));
+        CHECK_EQ_INT(probe_open(probe, 0, 0, false), STATE_OK);
+    }
+    world_close(&world);
+}
+
+static void a_file_that_does_not_fit_its_journal_is_broken_and_others_live(void)
+{
+    file_is_broken("DELETE FROM journal WHERE file = 1 AND version = 2", "from version 1 to 3");
+    file_is_broken("DELETE FROM journal WHERE file = 1 AND version = 1", "from version 0 to 2");
+    file_is_broken("UPDATE journal SET payload = '{\"t\":' WHERE file = 1 AND version = 2", "version 2 cannot be read");
+    file_is_broken("UPDATE journal SET payload = replace(payload, '[6,', '[7,') WHERE file = 1 AND version = 2",
+                   "version 2 does not fit");
+    file_is_broken("UPDATE journal SET version = 2 WHERE file = 1 AND version = 3", "from version 2 to 2");
+    file_is_broken("UPDATE journal SET payload = (SELECT payload FROM journal j WHERE j.file = 2 AND j.version = 2) "
+                   "WHERE file = 1 AND version = 2",
+                   "of another version");
+    file_is_broken("UPDATE file SET content = 'base' || char(0) WHERE f = 1", "damaged");
+    file_is_broken("UPDATE file SET content = cast(x'62617365ff' AS text), size = 5 WHERE f = 1", "damaged");
+    file_is_broken("UPDATE file SET content = '' WHERE f = 1", "damaged");
+    file_is_broken("UPDATE file SET version = 9 WHERE f = 1", "there was a version 9");
+}
+
+static void a_project_that_makes_no_sense_is_broken_and_others_live(void)
+{
+    struct world world;
+    start_after(&world, "INSERT INTO project VALUES (9, 'sick', 'Sick', '', 'none', 1, 0, 0, 0)");
+    CHECK_EQ_INT(probe_read(&world.probe, 1, true, 0), STATE_OK);
+    world.probe.project = "sick";
+    CHECK_EQ_INT(probe_open(&world.probe, 5, 1, true), STATE_BROKEN);
+    CHECK(world.probe.got.problem != NULL);
+    CHECK_EQ_INT(probe_create(&world.probe, "Sick", NULL, 0), STATE_EXISTS);
+    world_close(&world);
+}
+
+/* ---- damage ---- */
+
+/* What is there after bytes were overwritten is refused, broken in words, or right: never something else. */
+static void judge_survivor(struct world *world, uint64_t version, const char *text)
+{
+    if (!world_start(world)) {
+        CHECK(world->error.text[0] != '\0');
+        return;
+    }
+    enum state_result result = probe_open(&world->probe, 0, 0, true);
+    if (result == STATE_BROKEN || result == STATE_BUSY)
+        return;
+    CHECK_EQ_INT(result, STATE_OK);
+    result = probe_read(&world->probe, 1, true, 0);
+    if (result == STATE_BROKEN || result == STATE_BUSY)
+        return;
+    CHECK_EQ_INT(result, STATE_OK);
+    CHECK_EQ_INT(world->probe.got.version, version);
+    CHECK_EQ_STR(world->probe.got.content, text);
+}
+
+static void an_overwritten_page_is_noticed(void)
+{
+    struct world world, damaged;
+    uint64_t seed = check_seed();
+    static char text[131072];
+    char junk[4096];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    struct state_new_file file = {"a.txt", text, sizeof(text) - 1, "\n"};
+    CHECK_EQ_INT(probe_create(&world.probe, "Demo", &file, 1), STATE_OK);
+    world_stop(&world); /* all of it in the database file */
+    close(open(world_path(&world, "weft.db-wal"), O_CREAT | O_WRONLY, 0600));
+    long long pages = size_of(world_path(&world, "weft.db")) / 4096;
+    CHECK(pages > 20);
+    for (long long page = 0; page < pages; page++) {
+        for (int kind = 0; kind < 2; kind++) {
+            copy_world(&world, &damaged);
+            if (kind == 0)
+                memset(junk, 0, sizeof(junk));
+            for (size_t i = 0; kind == 1 && i < sizeof(junk); i++)
+                junk[i] = (char)check_random(&seed);
+            int fd = open(world_path(&damaged, "weft.db"), O_WRONLY);
+            CHECK(pwrite(fd, junk, sizeof(junk), page * 4096) == sizeof(junk));
+            close(fd);
+            judge_survivor(&damaged, 0, text);
+            world_close(&damaged);
+        }
+    }
+    world_close(&world);
+}
+
+/* Cut anywhere, the write-ahead log gives what was committed before the cut: a prefix, whole edits, nothing else. */
+static void a_log_cut_anywhere_gives_a_prefix(void)
+{
+    struct world world, cut;
+    uint64_t seed = check_seed();
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    write_words(&world, 0, 20);
+    long long size = size_of(world_path(&world, "weft.db-wal"));
+    CHECK(size > 20 * 4096);
+    uint64_t last = 0;
+    int steps = check_long() ? 2000 : 150;
+    for (int i = 0; i <= steps; i++) {
+        copy_world(&world, &cut);
+        long long at = size * i / steps - (i < steps ? (long long)(check_random(&seed) % 300) : 0);
+        CHECK(truncate(world_path(&cut, "weft.db-wal"), at < 0 ? 0 : at) == 0);
+        if (world_start(&cut) && probe_open(&cut.probe, 0, 0, true) == STATE_OK) {
+            CHECK_EQ_INT(probe_read(&cut.probe, 1, true, 0), STATE_OK);
+            uint64_t version = cut.probe.got.version;
+            CHECK_EQ_INT(cut.probe.got.content_len, 4 + 5 * version);
+            CHECK(version >= last);
+            last = version;
+        } else if (cut.storage) {
+            CHECK_EQ_INT(cut.probe.got.result, STATE_NO_PROJECT); /* cut before it was made */
+            CHECK_EQ_INT(last, 0);
+        }
+        world_close(&cut);
+    }
+    CHECK_EQ_INT(last, 20);
+    world_close(&world);
+}
+
+/* ---- the disk is full ---- */
+
+static bool disk_mounted;
+
+/* Gives the world a disk of its own, of few bytes: a tmpfs, or else a limit on the sizes of files. */
+static void limit_disk(struct world *world, const char *bytes)
+{
+    char options[64];
+    snprintf(options, sizeof(options), "size=%s", bytes);
+    disk_mounted = mount("tmpfs", world->folder, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0;
+    if (!disk_mounted) {
+        signal(SIGXFSZ, SIG_IGN);
+        struct rlimit limit = {strtoul(bytes, NULL, 10), RLIM_INFINITY};
+        setrlimit(RLIMIT_FSIZE, &limit);
+    }
+}
+
+static void widen_disk(struct world *world)
+{
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    if (disk_mounted)
+        CHECK_EQ_INT(mount("tmpfs", world->folder, "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV, "size=64m"), 0);
+    else
+        setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+static void free_disk(struct world *world)
+{
+    world_stop(world);
+    if (disk_mounted)
+        umount2(world->folder, MNT_DETACH);
+    disk_mounted = false;
+    world_close(world);
+}
+
+static void wait_a_little(uv_timer_t *timer)
+{
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+/* Appends until it is answered otherwise than STATE_BUSY, or until until says so. Returns the last answer. */
+static enum state_result append_patiently(struct world *world, uint64_t version, size_t len, const char *text)
+{
+    enum state_result result = STATE_BUSY;
+    for (int tries = 0; tries < 300 && result == STATE_BUSY; tries++) {
+        result = probe_append(&world->probe, 1, version, 5, version + 1, 1, len, text);
+        if (result != STATE_BUSY)
+            break;
+        uv_timer_t pause;
+        uv_timer_init(&world->loop, &pause);
+        uv_timer_start(&pause, wait_a_little, 20, 0);
+        uv_run(&world->loop, UV_RUN_DEFAULT);
+    }
+    return result;
+}
+
+static void a_full_disk_stops_edits_but_not_reads_and_is_survived(void)
+{
+    struct world world;
+    char text[4097];
+    memset(text, 'y', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    world_init(&world);
+    limit_disk(&world, "1048576");
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    struct probe *probe = &world.probe;
+    uint64_t version = 0;
+    while (version < 1000 && probe_append(probe, 1, version, 5, version + 1, 1, 4 + version * 4096, text) == STATE_OK)
+        version++;
+    CHECK(version > 20 && version < 300);
+    CHECK_EQ_INT(probe->got.result, STATE_BUSY);
+    CHECK(probe->got.problem && strlen(probe->got.problem) > 5);
+    CHECK(storage_counts(world.storage).failing);
+
+    /* Reading and joining go on, and what was acknowledged is there. */
+    CHECK_EQ_INT(probe_open(probe, 0, 0, true), STATE_OK);
+    CHECK_EQ_INT(probe_listed(probe, "a.txt")->version, version);
+    CHECK_EQ_INT(probe_listed(probe, "a.txt")->size, 4 + version * 4096);
+    CHECK_EQ_INT(probe_open(probe, 8, 2, false), STATE_OK);
+    char *whole = probe_fold(probe, 1);
+    CHECK(whole && strlen(whole) == 4 + version * 4096);
+    free(whole);
+    CHECK_EQ_INT(probe_new_file(probe, "new.txt", text), STATE_BUSY);
+    CHECK_EQ_INT(probe_open(probe, 0, 0, true), STATE_OK);
+    CHECK(probe_listed(probe, "new.txt") == NULL);
+
+    widen_disk(&world);
+    CHECK_EQ_INT(append_patiently(&world, version, 4 + version * 4096, "end"), STATE_OK);
+    CHECK(!storage_counts(world.storage).failing);
+    world_stop(&world);
+    CHECK_EQ_INT(world_number(&world, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+    REQUIRE(world_start(&world));
+    CHECK_EQ_INT(probe_open(probe, 0, 0, false), STATE_OK);
+    CHECK_EQ_INT(probe_read(probe, 1, true, 0), STATE_OK);
+    CHECK_EQ_INT(probe->got.content_len, 4 + version * 4096 + 3);
+    free_disk(&world);
+}
+
+static void a_full_disk_at_start_is_said(void)
+{
+    struct world world;
+    world_init(&world);
+    limit_disk(&world, "16384");
+    CHECK(!world_start(&world));
+    CHECK(strstr(world.error.text, "weft.db") != NULL);
+    widen_disk(&world);
+    free_disk(&world);
+}
+
+/* ---- the disk forgets ---- */
+
+static void lost_history_is_a_new_epoch(void)
+{
+    struct world world;
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    struct probe *probe = &world.probe;
+    write_words(&world, 0, 5);
+    long long early = size_of(world_path(&world, "weft.db-wal"));
+    write_words(&world, 5, 10);
+    CHECK_EQ_INT(probe_new_file(probe, "late.txt", ""), STATE_OK);
+
+    /* What was written since is gone, and the next commit fails, so that the storage looks. */
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit tight = {(rlim_t)early, RLIM_INFINITY};
+    CHECK(truncate(world_path(&world, "weft.db-wal"), early) == 0);
+    CHECK_EQ_INT(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    CHECK_EQ_INT(probe_append(probe, 1, 10, 5, 11, 1, 54, "x"), STATE_BUSY);
+    widen_disk(&world);
+
+    CHECK_EQ_INT(append_patiently(&world, 10, 54, "x"), STATE_EPOCH);
+    CHECK_EQ_INT(probe_open(probe, 0, 0, true), STATE_OK);
+    CHECK(strncmp(probe->epoch, "2.", 2) == 0);
+    CHECK_EQ_INT(probe->got.file_count, 1);
+    CHECK_EQ_INT(probe_listed(probe, "a.txt")->version, 5);
+    CHECK_EQ_INT(probe_append(probe, 1, 5, 5, 12, 1, 29, "x"), STATE_OK);
+    world_close(&world);
+}
+
+int main(int argc, char **argv)
+{
+    check_init(argc, argv);
+    log_setup(LOG_ERROR + 1, false);
+    /* Mounts of the tests are seen by the tests only. */
+    if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0)
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    RUN(the_second_process_is_refused);
+    RUN(what_is_no_database_of_ours_is_left_alone);
+    RUN(a_missing_database_is_not_a_new_one);
+    RUN(what_cannot_be_written_is_refused);
+    RUN(a_database_locked_by_another_is_refused);
+    RUN(settings_survive);
+    RUN(a_restart_keeps_versions_authors_and_generations);
+    RUN(ids_of_deleted_files_are_never_used_again);
+    RUN(only_a_machine_that_went_down_under_it_costs_an_epoch);
+    RUN(a_save_is_guarded);
+    RUN(the_journal_is_trimmed_but_for_what_is_unsaved);
+    RUN(events_are_trimmed);
+    RUN(of_many_authors_the_last_thousand_are_remembered);
+    RUN(a_file_that_does_not_fit_its_journal_is_broken_and_others_live);
+    RUN(a_project_that_makes_no_sense_is_broken_and_others_live);
+    RUN(an_overwritten_page_is_noticed);
+    RUN(a_log_cut_anywhere_gives_a_prefix);
+    RUN(a_full_disk_stops_edits_but_not_reads_and_is_survived);
+    RUN(a_full_disk_at_start_is_said);
+    RUN(lost_history_is_a_new_epoch);
+    return check_finish();
+}
