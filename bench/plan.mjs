@@ -48,7 +48,7 @@ export const WORKLOADS = [
     servers: [TICK, WEFT],
     peers: PEERS,
     rounds: 1,
-    quick: { rounds: 1, seconds: 0.3 },
+    quick: { rounds: 1, seconds: 0.5 },
   },
   {
     name: "presence",

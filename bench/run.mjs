@@ -39,12 +39,12 @@ async function measure(workload, name, flags) {
   child.stdout.on("data", (data) => (text += data));
   const [status] = await new Promise((done) => child.on("close", (...result) => done(result)));
   const log = join(output, `${workload}-${SERVERS[name].command.join("-")}.log`);
-  await stop(server, status === 0 ? undefined : log);
+  const fault = await stop(server, log, status !== 0);
   const figures = text ? JSON.parse(text) : {};
-  if (status !== 0) {
-    figures.failure ??= `weft-bench ended with ${status}`;
-    note(`        ${workload} on ${name} FAILED; the server's log: ${log}`);
-  }
+  if (fault) figures.fault = fault;
+  if (status !== 0) figures.failure ??= `weft-bench ended with ${status}`;
+  if (fault || status !== 0)
+    note(`        ${workload} on ${name} FAILED: ${figures.failure ?? fault}; its log: ${log}`);
   return figures;
 }
 
@@ -207,7 +207,7 @@ async function main() {
   print(results);
   save(results);
   const all = Object.values(results).flatMap(({ figures }) => Object.values(figures).flat());
-  return all.some((figures) => figures.failure) ? 1 : 0;
+  return all.some((figures) => figures.failure || figures.fault) ? 1 : 0;
 }
 
 for (const signal of ["SIGINT", "SIGTERM"]) {

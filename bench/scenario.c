@@ -78,7 +78,7 @@ static bool ramp_step(struct load *load, const struct scenario *scenario, double
     struct client **senders = mem_alloc(load->client_count * sizeof(struct client *));
     struct load_pace pace;
     load_pace_edits(load, &pace, senders, rate);
-    bool done = load_drive(load, &pace, after_s(WARM_UP_S));
+    bool done = load_drive(load, &pace, after_s(WARM_UP_S / 2));
     load_window_begin(load, window);
     done = done && load_drive(load, &pace, after_s(scenario->seconds));
     load_window_end(load, window);
@@ -99,25 +99,43 @@ static void ramp_report(struct report *report, struct load *load, double rate, b
     report_shut(report, '}');
 }
 
-/* Doubled until the server does not keep up, then half way between, twice. */
+/* Where a ramp has got to. */
+struct ramp {
+    double rate, good, bad; /* now; the highest that was kept, the lowest that was not */
+    bool again;             /* the rate failed once: a hiccup of the machine is no limit */
+    int refinements;
+};
+
+/* Doubled until the server does not keep up twice, then half way between, twice. */
+static void ramp_move(struct ramp *ramp, bool kept)
+{
+    if (!kept && !ramp->again) {
+        ramp->again = true;
+        return;
+    }
+    ramp->again = false;
+    *(kept ? &ramp->good : &ramp->bad) = ramp->rate;
+    ramp->refinements += ramp->bad > 0;
+    ramp->rate = ramp->bad == 0 ? ramp->rate * 2 : (ramp->good + ramp->bad) / 2;
+}
+
 bool scenario_ramp(struct load *load, const struct scenario *scenario, struct report *report)
 {
-    double good = 0, bad = 0, rate = scenario->rate, best = 0;
+    struct ramp ramp = {.rate = scenario->rate};
+    double best = 0;
     if (!everybody_in(load))
         return false;
     report_open(report, "steps", '[');
-    for (int refinements = 0; refinements < 3 && best < RAMP_MAX_PER_S;) {
+    while (ramp.refinements < 3 && best < RAMP_MAX_PER_S) {
         struct load_window window;
         bool kept;
-        bool alive = ramp_step(load, scenario, rate, &kept, &window);
+        bool alive = ramp_step(load, scenario, ramp.rate, &kept, &window);
         double per_s = (double)window.counts.deliveries / (double)window.ns * 1e9;
-        ramp_report(report, load, rate, kept, &window);
+        ramp_report(report, load, ramp.rate, kept, &window);
         if (!alive || !load_settle(load))
             break;
-        *(kept ? &good : &bad) = rate;
         best = kept && per_s > best ? per_s : best;
-        refinements += bad > 0;
-        rate = bad == 0 ? rate * 2 : (good + bad) / 2;
+        ramp_move(&ramp, kept);
     }
     report_shut(report, ']');
     report_number(report, "max_deliveries_per_s", best);

@@ -100,11 +100,13 @@ function firstLine(child) {
 }
 
 /**
- * Asks it to stop, and makes it after ten seconds.
+ * Asks it to stop, and makes it after ten seconds. Returns how it ended, if not as asked: a peer
+ * dies of the signal, ours exit with 0.
  * @param {Server} server
- * @param {string} [keep] where its log goes if it is to be kept
+ * @param {string} log where its log goes if it is to be kept
+ * @param {boolean} [failed] keep it in any case
  */
-export async function stop(server, keep) {
+export async function stop(server, log = "", failed = false) {
   const { process: child, folder } = server;
   if (child.exitCode === null && child.signalCode === null) {
     const gone = once(child, "exit");
@@ -113,9 +115,12 @@ export async function stop(server, keep) {
     await gone;
     clearTimeout(timer);
   }
-  if (keep && existsSync(join(folder, "log"))) cpSync(join(folder, "log"), keep);
+  const end = child.signalCode ?? `exit ${child.exitCode}`;
+  const fault = end === "exit 0" || end === "SIGTERM" ? "" : `the server ended with ${end}`;
+  if (log && (fault || failed) && existsSync(join(folder, "log"))) cpSync(join(folder, "log"), log);
   rmSync(folder, { recursive: true, force: true });
   running.delete(server);
+  return fault;
 }
 
 export async function stopAll() {
