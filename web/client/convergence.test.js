@@ -53,8 +53,11 @@ async function settle(world, clients) {
   for (const { project } of clients) project.cut(false);
   for (let i = 0; i < 200; i++) {
     await world.clock.advance(1000);
-    const quiet = clients.every(({ project, file }) => project.state === "live" && file.core.idle);
-    if (quiet && i > 2) return;
+    const quiet = clients.every(
+      ({ project, file }) =>
+        project.state === "live" && file.core.idle && file.v === world.files.get(1)?.v,
+    );
+    if (quiet) return;
   }
   assert.fail("it does not settle");
 }
@@ -180,7 +183,8 @@ worlds(
 worlds(
   "a slow reader opens again and sends nothing twice",
   (world) => {
-    world.slow = 80;
+    world.slow = 60;
+    world.logging = 300;
     if (world.random() < 0.3) world.resync(0.7);
     if (world.random() < 0.3) world.trim();
   },

@@ -7,8 +7,8 @@
 // over them one at a time, and what is in the log counts as first.
 //
 // What was sent on a connection that broke is sent again with the same number n, on a connection that has the old one
-// fenced off, so it enters the log at most once. As long as an edit may still be under way on the present connection,
-// nothing is decided about it: whoever is in doubt asks the driver to reconnect.
+// fenced off, so it enters the log at most once. As long as a copy may still be under way on the present connection, nothing
+// is decided about an edit: whoever is in doubt asks the driver to reconnect.
 
 import * as change from "./change.js";
 import { diff } from "./diff.js";
@@ -25,8 +25,8 @@ import { Text } from "./text.js";
  */
 
 /**
- * @typedef {Pending & {n: number, cid: number, conn: number, at: number, refused: boolean}} Inflight
- * `conn` is the connection it was sent on last, `at` when; `refused` means that the server said no to it.
+ * @typedef {Pending & {n: number, cid: number, conn: number, copies: number, at: number}} Inflight
+ * `conn` is the connection it was sent on last, `copies` how often there less how often it was refused, `at` when.
  */
 
 /**
@@ -58,6 +58,9 @@ import { Text } from "./text.js";
 const OPEN_MS = 60_000;
 const ACK_MS = 10_000;
 const SEL_RANGES = 32;
+
+// Errors that say nothing about the edit: the same again, later.
+export const PASSING = ["busy", "rate", "internal", "not_open"];
 
 export class Core {
   /**
@@ -160,7 +163,7 @@ export class Core {
     const [front, rest] = split(c);
     this.buffer = rest ? { c: rest, sel, count } : null;
     const own = rest ? { sel: null, count: 0 } : { sel, count };
-    this.inflight = { ...own, c: front, n: ++this.n, cid, conn, at: now, refused: false };
+    this.inflight = { ...own, c: front, n: ++this.n, cid, conn, at: now, copies: 0 };
     return this.resend(now, conn);
   }
 
@@ -171,7 +174,9 @@ export class Core {
    */
   resend(now, conn) {
     const inflight = /** @type {Inflight} */ (this.inflight);
-    Object.assign(inflight, { at: now, conn, refused: false });
+    inflight.copies = inflight.conn === conn ? inflight.copies + 1 : 1;
+    inflight.conn = conn;
+    inflight.at = now;
     const { n, c, sel } = inflight;
     return { t: "edit", f: this.f, v: this.v, n, c, ...(sel && { sel }) };
   }
@@ -205,7 +210,7 @@ export class Core {
       return now - this.askedAt > OPEN_MS;
     }
     const { inflight } = this;
-    if (!inflight || inflight.refused || this.subscribed === "no") return false;
+    if (!inflight || this.subscribed === "no") return false;
     return now - inflight.at > ACK_MS && heard >= inflight.at;
   }
 
@@ -250,12 +255,11 @@ export class Core {
     if (Number.isSafeInteger(msg.s)) this.savedV = msg.s;
     const { inflight } = this;
     if (!inflight) return { synced: true };
-    if (this.refusals > 1) return { ...this.#doubt("refused", "bad_json"), synced: true };
-    if (inflight.cid !== cid) {
-      if (inflight.refused) this.#unsend();
-      return { ...(inflight.refused ? {} : this.#doubt("identity")), synced: true };
-    }
-    return msg.n >= inflight.n ? this.#distrust() : { synced: true, resend: true };
+    if (inflight.cid === cid && msg.n >= inflight.n) return this.#distrust();
+    if (inflight.cid !== cid && !inflight.copies) this.#unsend();
+    else if (inflight.cid !== cid) return { ...this.#doubt("identity"), synced: true };
+    else if (this.refusals > 1) return { ...this.#doubt("refused", "bad_json"), synced: true };
+    return { synced: true, resend: this.inflight !== null };
   }
 
   /**
@@ -268,8 +272,8 @@ export class Core {
   file(msg, cid, conn) {
     if (typeof msg.text !== "string" || !Number.isSafeInteger(msg.v)) return { ask: "reconnect" };
     const { inflight } = this;
-    const certain = !inflight || inflight.cid !== cid || inflight.refused;
-    if (!certain && inflight.conn === conn && !(msg.n >= inflight.n)) return { ask: "reconnect" };
+    const underWay = inflight && inflight.cid === cid && inflight.conn === conn && inflight.copies;
+    if (underWay && !(msg.n >= inflight.n)) return { ask: "reconnect" };
     const outcome = this.base ? this.#rebase(msg, cid) : {};
     this.base = new Text(msg.text);
     if (!outcome.changes) this.length = msg.text.length;
@@ -289,13 +293,16 @@ export class Core {
    */
   refused(code) {
     const { inflight } = this;
+    if (inflight && inflight.copies) inflight.copies--;
+    const asked = this.subscribed === "file" || this.subscribed === "synced";
+    if (asked && code === "not_open") return {};
     this.subscribed = "no";
     if (!inflight) return { ask: "open" };
-    inflight.refused = true;
-    if (code === "busy" || code === "rate" || code === "internal") return { ask: "later" };
+    if (PASSING.includes(code)) return { ask: "later" };
+    if (inflight.copies) return { ask: "reconnect" };
     if (code === "forbidden") return { ...this.#doubt("forbidden", code), ask: "open" };
     if (++this.refusals > 1) return { ...this.#doubt("refused", code), ask: "open" };
-    this.distrusted = code !== "stale" && code !== "not_open" && code !== "out_of_order";
+    this.distrusted = code !== "stale" && code !== "out_of_order";
     return { ask: "open" };
   }
 
@@ -390,7 +397,7 @@ export class Core {
       before = change.apply(before, inflight.c);
       this.inflight = null;
       this.refusals = 0;
-    } else if (inflight && (inflight.cid === cid || inflight.refused)) {
+    } else if (inflight && (inflight.cid === cid || !inflight.copies)) {
       this.#unsend();
     } else if (inflight) {
       const outcome = this.#doubt("identity", undefined, msg.text);

@@ -1,7 +1,7 @@
 // The open files of a project on its connection: opens them again after every cut, hands them what arrives, sends what was
 // typed as soon as a file has nothing in flight, and notices when the server owes an answer.
 
-import { Core } from "./core.js";
+import { Core, PASSING } from "./core.js";
 import { WeftError } from "./events.js";
 import { FileSession } from "./file.js";
 import { Bucket } from "./rate.js";
@@ -19,7 +19,6 @@ const BUSY_MAX_MS = 15_000;
 // Errors that are about an edit even where no number says so, and those about a frame that the server could not read.
 const EDIT_ERRORS = ["bad_change", "bad_text", "out_of_order", "stale"];
 const FRAME_ERRORS = ["bad_json", "bad_message", "too_big", "too_many"];
-const PASSING = ["busy", "rate", "internal"];
 
 /** @param {FileSession} file */
 const isAlive = ({ state }) => state === "open" || state === "opening";

@@ -153,6 +153,7 @@ export class World {
     this.cids = 0;
     this.slow = 30;
     this.busy = 0;
+    this.logging = 0;
     this.refuseResume = false;
     this.sockets = new Set();
     /** @type {Map<number, Session>} */
@@ -367,24 +368,27 @@ export class World {
     const length = v < file.v ? file.log[v].c.length : file.doc.length;
     if (change.length !== length) return refuse("bad_change");
     // It waits for the log; meanwhile others get there first, or the client comes back on a newer connection.
-    this.clock.setTimeout(() => {
-      if (ep !== this.ep || session.k < (this.generations.get(session.cid) ?? 0)) return;
-      if (n <= (file.seen.get(session.cid) ?? 0)) return;
-      let carets = sel;
-      for (; at < file.v; at++) {
-        const over = file.log[at].c.map(change, true);
-        carets = carets?.map((/** @type {number} */ pos) => over.mapPos(pos));
-        change = change.map(file.log[at].c);
-      }
-      const inverse = change.invert(file.doc);
-      file.doc = change.apply(file.doc);
-      file.log.push({ by: session.cid, n, c: change, inverse, sel: carets });
-      file.seen.set(session.cid, n);
-      for (const s of this.sessions.values()) {
-        if (!s.open.has(f)) continue;
-        s.send(s === session ? { t: "ack", f, v: file.v, n } : entry(file, file.v - 1));
-      }
-    }, this.delay());
+    this.clock.setTimeout(
+      () => {
+        if (ep !== this.ep || session.k < (this.generations.get(session.cid) ?? 0)) return;
+        if (n <= (file.seen.get(session.cid) ?? 0)) return;
+        let carets = sel;
+        for (; at < file.v; at++) {
+          const over = file.log[at].c.map(change, true);
+          carets = carets?.map((/** @type {number} */ pos) => over.mapPos(pos));
+          change = change.map(file.log[at].c);
+        }
+        const inverse = change.invert(file.doc);
+        file.doc = change.apply(file.doc);
+        file.log.push({ by: session.cid, n, c: change, inverse, sel: carets });
+        file.seen.set(session.cid, n);
+        for (const s of this.sessions.values()) {
+          if (!s.open.has(f)) continue;
+          s.send(s === session ? { t: "ack", f, v: file.v, n } : entry(file, file.v - 1));
+        }
+      },
+      this.delay() + this.random() * this.logging,
+    );
   }
 }
 
