@@ -33,8 +33,8 @@ static void ask(struct session *session)
     struct state_open open = {
         .cid = session->cid,
         .k = session->greeting->k,
-        .user = session->user,
-        .name = session->name,
+        .user = session->person->user,
+        .name = session->person->name,
         .want_tree = session->room->phase == ROOM_OPENING,
     };
     room_ask(session->room, session->id, &open);
@@ -44,12 +44,15 @@ static void ask(struct session *session)
 static void identify(struct session *session, const struct message *message)
 {
     struct registry *registry = session->registry;
+    const char *name = message->u.hello.name.text;
     struct resume resume;
+    if (!name || !*name)
+        name = "Guest";
     if (message->u.hello.resume.text &&
         resume_parse(registry->signer, message->u.hello.project.text, message->u.hello.resume.text,
                      registry->wall_ms, &resume)) {
         session->cid = resume.cid;
-        snprintf(session->user, sizeof session->user, "%s", resume.user);
+        session->person = person_new(resume.user, name);
         session->greeting->k = message->u.hello.k;
         session->greeting->is_resumed = true;
         return;
@@ -57,7 +60,9 @@ static void identify(struct session *session, const struct message *message)
     do
         session->cid = registry->config.random(registry->config.random_owner) & CID_MAX;
     while (session->cid == 0 || room_member(session->room, session->cid));
-    snprintf(session->user, sizeof session->user, "guest-%012" PRIx64, session->cid);
+    char user[32];
+    snprintf(user, sizeof user, "guest-%012" PRIx64, session->cid);
+    session->person = person_new(user, name);
     session->greeting->k = message->u.hello.k ? message->u.hello.k : 1;
 }
 
@@ -78,8 +83,6 @@ void hello_receive(struct session *session, const struct message *message)
     session->greeting = greeting;
     session->room = room_enter(registry, message->u.hello.project.text);
     session->phase = SESSION_JOINING;
-    const char *name = message->u.hello.name.text;
-    snprintf(session->name, sizeof session->name, "%s", name && *name ? name : "Guest");
     identify(session, message);
     ask(session);
 }
@@ -94,7 +97,8 @@ static size_t list_peers(const struct room *room, uint64_t cid, struct peer_info
     /* Those who just left too: their leave is told later, to everybody. */
     TAILQ_FOREACH(member, &room->members, link)
     if (member->cid != cid)
-        peers[count++] = (struct peer_info){member->cid, member->f, member->user, member->name};
+        peers[count++] =
+            (struct peer_info){member->cid, member->f, member->person->user, member->person->name};
     *out = peers;
     return count;
 }
@@ -106,7 +110,7 @@ static void push_welcome(struct session *session)
     const struct greeting *greeting = session->greeting;
     struct resume resume = {.cid = session->cid,
                             .expires_ms = registry->wall_ms + registry->config.resume_ms};
-    snprintf(resume.user, sizeof resume.user, "%s", session->user);
+    snprintf(resume.user, sizeof resume.user, "%s", session->person->user);
     char token[RESUME_SIZE];
     resume_print(registry->signer, room->project, &resume, token);
     bool known = greeting->ep && strcmp(greeting->ep, room->epoch) == 0 && greeting->has_e &&
@@ -120,8 +124,8 @@ static void push_welcome(struct session *session)
         .e = room->e,
         .now = registry->wall_ms,
         .resume = token,
-        .user = session->user,
-        .name = session->name,
+        .user = session->person->user,
+        .name = session->person->name,
         .role = "edit",
         .ep = room->epoch,
         .inst = registry->config.instance,
@@ -155,9 +159,9 @@ static void welcome(struct session *session, const struct state_events *missed)
     for (size_t i = 0; missed && missed->result == STATE_OK && i < missed->count; i++)
         session_push(session, blob_ref(missed->messages[i]), QUEUE_PLAIN, 0);
     room_join(room, session);
-    log_info("session joined %s cid=%" PRIu64 " k=%" PRIu64 " resumed=%d remote=%s",
-             session_label(session, label, sizeof label), session->cid, session->k,
-             session->greeting->is_resumed, session->remote);
+    log_debug("session joined %s cid=%" PRIu64 " k=%" PRIu64 " resumed=%d remote=%s",
+              session_label(session, label, sizeof label), session->cid, session->k,
+              session->greeting->is_resumed, session->remote);
     dispatch_kept(session);
 }
 

@@ -32,7 +32,7 @@ struct queue_item *queue_at(const struct queue *queue, uint32_t i)
 
 static void grow(struct queue *queue)
 {
-    uint32_t cap = queue->cap ? queue->cap * 2 : 4;
+    uint32_t cap = queue->cap ? queue->cap * 2 : 2;
     struct queue_item *items = mem_realloc_array(NULL, cap, sizeof *items);
     for (uint32_t i = 0; i < queue->count; i++)
         items[i] = *queue_at(queue, i);

@@ -53,6 +53,7 @@ static void free_member(struct room *room, struct member *member)
     if (member->is_moved)
         TAILQ_REMOVE(&room->moved, member, moved);
     map_remove(&room->by_cid, member->cid);
+    person_unref(member->person);
     free(member->sel);
     free(member);
 }
@@ -167,7 +168,7 @@ static void post_peer(struct room *room, const struct member *member, bool on)
 {
     struct buf *out = &room->registry->out;
     buf_reset(out);
-    encode_peer(out, member->cid, on, member->user, member->name);
+    encode_peer(out, member->cid, on, member->person->user, member->person->name);
     room_post(room, blob_new(out->data, out->len), NULL, member->cid);
 }
 
@@ -183,11 +184,11 @@ static struct member *add_member(struct room *room, const struct session *sessio
 void room_join(struct room *room, struct session *session)
 {
     struct member *member = room_member(room, session->cid);
-    bool told = member && strcmp(member->name, session->name) == 0;
+    bool told = member && strcmp(member->person->name, session->person->name) == 0;
     if (!member)
         member = add_member(room, session);
-    snprintf(member->user, sizeof member->user, "%s", session->user);
-    snprintf(member->name, sizeof member->name, "%s", session->name);
+    person_unref(member->person);
+    member->person = person_ref(session->person);
     member->session = session;
     session->member = member;
     TAILQ_INSERT_TAIL(&room->sessions, session, of_room);

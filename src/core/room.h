@@ -20,7 +20,7 @@ struct member {
     TAILQ_ENTRY(member) moved; /* its cursor waits for the tick */
     bool is_moved;
     uint64_t cid;
-    char user[65], name[65];
+    struct person *person;
     struct session *session; /* NULL: gone since gone_ms */
     uint64_t gone_ms;
     uint64_t f;            /* file of the cursor, 0 = none */

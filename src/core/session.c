@@ -27,7 +27,7 @@ struct session *session_new(struct registry *registry, struct conn *conn, const 
     session->conn = conn;
     session->id = registry_id(registry);
     session->connected_ms = session->heard_ms = now_ms;
-    snprintf(session->remote, sizeof session->remote, "%s", remote);
+    session->remote = mem_strdup(remote);
     for (int i = 0; i < RATE_COUNT; i++)
         bucket_init(&session->buckets[i], registry->config.rates[i], now_ms);
     bucket_init(&session->errors, error_rate(registry), now_ms);
@@ -49,6 +49,8 @@ static void forget_greeting(struct session *session)
 void session_free(struct session *session)
 {
     forget_greeting(session);
+    person_unref(session->person);
+    free(session->remote);
     buf_close(&session->kept);
     queue_close(&session->queue);
     free(session);
@@ -58,7 +60,7 @@ const char *session_label(const struct session *session, char *out, size_t size)
 {
     char name[80];
     snprintf(out, size, "session=%" PRIu64 " name=%s project=%s", session->id,
-             log_quote(name, sizeof name, session->name),
+             log_quote(name, sizeof name, session->person ? session->person->name : ""),
              session->room ? session->room->project : "-");
     return out;
 }

@@ -6,6 +6,7 @@
 #define WEFT_CORE_SESSION_H
 
 #include "queue.h"
+#include "person.h"
 #include "rate.h"
 #include "weft/base/buf.h"
 #include "weft/base/err.h"
@@ -56,7 +57,8 @@ struct session {
     enum session_phase phase;
     bool is_dirty, is_choked;
     uint64_t id, cid, k;
-    char user[65], name[65], remote[48];
+    struct person *person; /* NULL before hello */
+    char *remote;
     uint64_t connected_ms, heard_ms;
     struct bucket buckets[RATE_COUNT];
     struct bucket errors;
