@@ -388,7 +388,9 @@ static enum err settle(struct storage *storage, struct error *error)
         bind_u64(forget, 1, wall_ms() - DAY_MS);
         database_write(database, forget);
     }
-    if (!database_commit(database))
+    /* The note must have reached the disk before anything that it is about, or a power cut would
+     * leave a database that looks well closed. */
+    if (!database_commit(database) || !database_checkpoint(database, false))
         return error_set(error, ERR_INTERNAL, "%.90s cannot be written: %.60s", storage->path,
                          database->problem);
     return ERR_OK;

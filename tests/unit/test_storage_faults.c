@@ -1,7 +1,7 @@
 /*
- * Disks that are full, databases that are damaged, locked or somebody else's, machines that went down: each is a clear
- * word, and never an empty project. Faults of the disk are real ones: a small tmpfs where the test may mount (or a
- * limit on file sizes), bytes overwritten and cut off.
+ * Disks that are full, databases that are damaged, locked or somebody else's, machines that went
+ * down: each is a clear word, and never an empty project. Faults of the disk are real ones: a small
+ * tmpfs where the test may mount (or a limit on file sizes), bytes overwritten and cut off.
  */
 #define _GNU_SOURCE /* unshare */
 #include "storage_world.h"
@@ -70,7 +70,8 @@ static void the_second_process_is_refused(void)
     REQUIRE(world_start(&world));
     struct error error = {0};
     CHECK(storage_open(&world.config, &world.loop, &error) == NULL);
-    CHECK(strstr(error.text, "in use by process") != NULL || strstr(error.text, "in use by another") != NULL);
+    CHECK(strstr(error.text, "in use by process") != NULL ||
+          strstr(error.text, "in use by another") != NULL);
     world_stop(&world);
     CHECK(world_start(&world));
     world_close(&world);
@@ -81,7 +82,8 @@ static void what_is_no_database_of_ours_is_left_alone(void)
     struct world world;
     world_init(&world);
     FILE *file = fopen(world_path(&world, "weft.db"), "w");
-    fputs("these are the notes of somebody who called a file weft.db, and it is long enough for a header of a "
+    fputs("these are the notes of somebody who called a file weft.db, and it is long enough for a "
+          "header of a "
           "database file in every respect.",
           file);
     fclose(file);
@@ -121,7 +123,8 @@ static void a_missing_database_is_not_a_new_one(void)
     world_close(&world);
 }
 
-/* Root may write anywhere, so the tests of permissions run in a child that is nobody. True: the child found all as it should be. */
+/* Root may write anywhere, so the tests of permissions run in a child that is nobody. True: the
+ * child found all as it should be. */
 static bool as_nobody(struct world *world, void (*test)(struct world *world))
 {
     pid_t pid = fork();
@@ -180,7 +183,8 @@ static void a_database_locked_by_another_is_refused(void)
     world_stop(&world);
     sqlite3 *other;
     REQUIRE(sqlite3_open(world_path(&world, "weft.db"), &other) == SQLITE_OK);
-    CHECK_EQ_INT(sqlite3_exec(other, "BEGIN IMMEDIATE; SELECT * FROM setting;", NULL, NULL, NULL), SQLITE_OK);
+    CHECK_EQ_INT(sqlite3_exec(other, "BEGIN IMMEDIATE; SELECT * FROM setting;", NULL, NULL, NULL),
+                 SQLITE_OK);
     REFUSED(&world, "locked");
     sqlite3_close(other);
     CHECK(world_start(&world));
@@ -263,7 +267,8 @@ static void ids_of_deleted_files_are_never_used_again(void)
     world_close(&world);
 }
 
-static bool new_epoch_after(enum durability before, enum durability after, bool clean, const char *next_boot)
+static bool new_epoch_after(enum durability before, enum durability after, bool clean,
+                            const char *next_boot)
 {
     struct world world, killed;
     char epoch[EPOCH_SIZE];
@@ -290,7 +295,8 @@ static bool new_epoch_after(enum durability before, enum durability after, bool 
     /* What was read of the old history cannot be saved over it. */
     if (other)
         snprintf(killed.probe.epoch, sizeof(killed.probe.epoch), "%s", epoch);
-    CHECK_EQ_INT(probe_save(&killed.probe, 1, 3, 99, "baseword word WORD "), other ? REPOSITORY_OLDER : REPOSITORY_OK);
+    CHECK_EQ_INT(probe_save(&killed.probe, 1, 3, 99, "baseword word WORD "),
+                 other ? REPOSITORY_OLDER : REPOSITORY_OK);
     world_close(&killed);
     world_close(&world);
     return other;
@@ -423,7 +429,8 @@ static void of_many_authors_the_last_thousand_are_remembered(void)
     REQUIRE(world_start(&world));
     CHECK_EQ_INT(world.storage != NULL, 1);
     world_stop(&world);
-    CHECK_EQ_INT(world_number(&world, "SELECT count(*) FROM seen WHERE cid BETWEEN 1000 AND 1499"), 0);
+    CHECK_EQ_INT(world_number(&world, "SELECT count(*) FROM seen WHERE cid BETWEEN 1000 AND 1499"),
+                 0);
     CHECK(world_number(&world, "SELECT count(*) FROM seen WHERE cid >= 1500") > 0);
     world_close(&world);
 }
@@ -462,7 +469,10 @@ static void file_is_broken(const char *sql, const char *words)
         CHECK_EQ_INT(probe_read(probe, 2, true, 0), STATE_OK);
         CHECK_EQ_STR(probe->got.content, "baseababab");
         world_stop(&world);
-        CHECK_EQ_INT(world_number(&world, "SELECT content LIKE 'base%' OR content = '' FROM file WHERE f = 1"), 1);
+        CHECK_EQ_INT(
+            world_number(&world,
+                         "SELECT content LIKE 'base%' OR content = '' FROM file WHERE f = 1"),
+            1);
         REQUIRE(world_start(&world));
         CHECK_EQ_INT(probe_open(probe, 0, 0, false), STATE_OK);
     }
@@ -473,15 +483,20 @@ static void a_file_that_does_not_fit_its_journal_is_broken_and_others_live(void)
 {
     file_is_broken("DELETE FROM journal WHERE file = 1 AND version = 2", "from version 1 to 3");
     file_is_broken("DELETE FROM journal WHERE file = 1 AND version = 1", "from version 0 to 2");
-    file_is_broken("UPDATE journal SET payload = '{\"t\":' WHERE file = 1 AND version = 2", "version 2 cannot be read");
-    file_is_broken("UPDATE journal SET payload = replace(payload, '[6,', '[7,') WHERE file = 1 AND version = 2",
+    file_is_broken("UPDATE journal SET payload = '{\"t\":' WHERE file = 1 AND version = 2",
+                   "version 2 cannot be read");
+    file_is_broken("UPDATE journal SET payload = replace(payload, '[6,', '[7,') WHERE file = 1 AND "
+                   "version = 2",
                    "version 2 does not fit");
-    file_is_broken("UPDATE journal SET version = 2 WHERE file = 1 AND version = 3", "from version 2 to 2");
-    file_is_broken("UPDATE journal SET payload = (SELECT payload FROM journal j WHERE j.file = 2 AND j.version = 2) "
+    file_is_broken("UPDATE journal SET version = 2 WHERE file = 1 AND version = 3",
+                   "from version 2 to 2");
+    file_is_broken("UPDATE journal SET payload = (SELECT payload FROM journal j WHERE j.file = 2 "
+                   "AND j.version = 2) "
                    "WHERE file = 1 AND version = 2",
                    "of another version");
     file_is_broken("UPDATE file SET content = 'base' || char(0) WHERE f = 1", "damaged");
-    file_is_broken("UPDATE file SET content = cast(x'62617365ff' AS text), size = 5 WHERE f = 1", "damaged");
+    file_is_broken("UPDATE file SET content = cast(x'62617365ff' AS text), size = 5 WHERE f = 1",
+                   "damaged");
     file_is_broken("UPDATE file SET content = '' WHERE f = 1", "damaged");
     file_is_broken("UPDATE file SET version = 9 WHERE f = 1", "there was a version 9");
 }
@@ -500,7 +515,8 @@ static void a_project_that_makes_no_sense_is_broken_and_others_live(void)
 
 /* ---- damage ---- */
 
-/* What is there after bytes were overwritten is refused, broken in words, or right: never something else. */
+/* What is there after bytes were overwritten is refused, broken in words, or right: never something
+ * else. */
 static void judge_survivor(struct world *world, uint64_t version, const char *text)
 {
     if (!world_start(world)) {
@@ -552,7 +568,8 @@ static void an_overwritten_page_is_noticed(void)
     world_close(&world);
 }
 
-/* Cut anywhere, the write-ahead log gives what was committed before the cut: a prefix, whole edits, nothing else. */
+/* Cut anywhere, the write-ahead log gives what was committed before the cut: a prefix, whole edits,
+ * nothing else. */
 static void a_log_cut_anywhere_gives_a_prefix(void)
 {
     struct world world, cut;
@@ -589,7 +606,8 @@ static void a_log_cut_anywhere_gives_a_prefix(void)
 
 static bool disk_mounted;
 
-/* Gives the world a disk of its own, of few bytes: a tmpfs, or else a limit on the sizes of files. */
+/* Gives the world a disk of its own, of few bytes: a tmpfs, or else a limit on the sizes of files.
+ */
 static void limit_disk(struct world *world, const char *bytes)
 {
     char options[64];
@@ -606,7 +624,9 @@ static void widen_disk(struct world *world)
 {
     struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
     if (disk_mounted)
-        CHECK_EQ_INT(mount("tmpfs", world->folder, "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV, "size=64m"), 0);
+        CHECK_EQ_INT(
+            mount("tmpfs", world->folder, "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV, "size=64m"),
+            0);
     else
         setrlimit(RLIMIT_FSIZE, &limit);
 }
@@ -625,8 +645,10 @@ static void wait_a_little(uv_timer_t *timer)
     uv_close((uv_handle_t *)timer, NULL);
 }
 
-/* Appends until it is answered otherwise than STATE_BUSY, or until until says so. Returns the last answer. */
-static enum state_result append_patiently(struct world *world, uint64_t version, size_t len, const char *text)
+/* Appends until it is answered otherwise than STATE_BUSY, or until until says so. Returns the last
+ * answer. */
+static enum state_result append_patiently(struct world *world, uint64_t version, size_t len,
+                                          const char *text)
 {
     enum state_result result = STATE_BUSY;
     for (int tries = 0; tries < 300 && result == STATE_BUSY; tries++) {
@@ -653,7 +675,8 @@ static void a_full_disk_stops_edits_but_not_reads_and_is_survived(void)
     world_project(&world);
     struct probe *probe = &world.probe;
     uint64_t version = 0;
-    while (version < 1000 && probe_append(probe, 1, version, 5, version + 1, 1, 4 + version * 4096, text) == STATE_OK)
+    while (version < 1000 &&
+           probe_append(probe, 1, version, 5, version + 1, 1, 4 + version * 4096, text) == STATE_OK)
         version++;
     CHECK(version > 20 && version < 300);
     CHECK_EQ_INT(probe->got.result, STATE_BUSY);
@@ -676,7 +699,10 @@ static void a_full_disk_stops_edits_but_not_reads_and_is_survived(void)
     CHECK_EQ_INT(append_patiently(&world, version, 4 + version * 4096, "end"), STATE_OK);
     CHECK(!storage_counts(world.storage).failing);
     world_stop(&world);
-    CHECK_EQ_INT(world_number(&world, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+    CHECK_EQ_INT(
+        world_number(&world,
+                     "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+        1);
     REQUIRE(world_start(&world));
     CHECK_EQ_INT(probe_open(probe, 0, 0, false), STATE_OK);
     CHECK_EQ_INT(probe_read(probe, 1, true, 0), STATE_OK);
@@ -704,9 +730,9 @@ static void lost_history_is_a_new_epoch(void)
     REQUIRE(world_start(&world));
     world_project(&world);
     struct probe *probe = &world.probe;
-    write_words(&world, 0, 5);
+    write_words(&world, 0, 50); /* longer than what the start left in the log */
     long long early = size_of(world_path(&world, "weft.db-wal"));
-    write_words(&world, 5, 10);
+    write_words(&world, 50, 60);
     CHECK_EQ_INT(probe_new_file(probe, "late.txt", ""), STATE_OK);
 
     /* What was written since is gone, and the next commit fails, so that the storage looks. */
@@ -714,15 +740,15 @@ static void lost_history_is_a_new_epoch(void)
     struct rlimit tight = {(rlim_t)early, RLIM_INFINITY};
     CHECK(truncate(world_path(&world, "weft.db-wal"), early) == 0);
     CHECK_EQ_INT(setrlimit(RLIMIT_FSIZE, &tight), 0);
-    CHECK_EQ_INT(probe_append(probe, 1, 10, 5, 11, 1, 54, "x"), STATE_BUSY);
+    CHECK_EQ_INT(probe_append(probe, 1, 60, 5, 61, 1, 304, "x"), STATE_BUSY);
     widen_disk(&world);
 
-    CHECK_EQ_INT(append_patiently(&world, 10, 54, "x"), STATE_EPOCH);
+    CHECK_EQ_INT(append_patiently(&world, 60, 304, "x"), STATE_EPOCH);
     CHECK_EQ_INT(probe_open(probe, 0, 0, true), STATE_OK);
     CHECK(strncmp(probe->epoch, "2.", 2) == 0);
     CHECK_EQ_INT(probe->got.file_count, 1);
-    CHECK_EQ_INT(probe_listed(probe, "a.txt")->version, 5);
-    CHECK_EQ_INT(probe_append(probe, 1, 5, 5, 12, 1, 29, "x"), STATE_OK);
+    CHECK_EQ_INT(probe_listed(probe, "a.txt")->version, 50);
+    CHECK_EQ_INT(probe_append(probe, 1, 50, 5, 62, 1, 254, "x"), STATE_OK);
     world_close(&world);
 }
 
