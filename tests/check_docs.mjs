@@ -1,8 +1,8 @@
 /**
  * Checks the pages against the project: every file and folder that README.md, CONTRIBUTING.md and
  * docs/ name exists (links to files, and code words that begin with a folder of the project), and
- * docs/protocol.md has every limit with its default, and every error code. A page that a source names
- * exists as well.
+ * docs/protocol.md has every limit with its default, and every error code; config/weftd.json has the
+ * same limits. A page that a source names exists as well.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -51,28 +51,43 @@ function badReferences(folder) {
 /** @param {string} digits @returns {string} "1048576" as "1,048,576" */
 const grouped = (digits) => Number(digits).toLocaleString("en-US");
 
+const limits = readFileSync(join(top, "include/weft/protocol/limits.h"), "utf8");
+const limitRows = [...limits.matchAll(/X\((\w+), (\d+), \d+, \d+,[\s\\]*"/g)];
+const rateRows = [...limits.matchAll(/X\((\w+), (\d+), (\d+)\)/g)];
+
 /** @returns {string[]} rows of the C tables that docs/protocol.md does not have */
 function undocumented() {
   const page = readFileSync(join(top, "docs/protocol.md"), "utf8");
-  const limits = readFileSync(join(top, "include/weft/protocol/limits.h"), "utf8");
   const errors = readFileSync(join(top, "include/weft/base/err.h"), "utf8");
+  const codes = [...errors.matchAll(/X\(ERR_\w+, "(\w+)"/g)].map(([, name]) => name);
   const rows = [
-    ...[...limits.matchAll(/X\((\w+), (\d+), \d+, \d+,[\s\\]*"/g)].map(
-      ([, name, value]) => `| \`${name}\` | ${grouped(value)} |`,
-    ),
-    ...[...limits.matchAll(/X\((\w+), (\d+), (\d+)\)/g)].map(
-      ([, name, ...both]) => `| \`${name}\` | ${both.map(grouped).join(" | ")} |`,
-    ),
-    ...[...errors.matchAll(/X\(ERR_\w+, "(\w+)"/g)]
-      .filter(([, name]) => name !== "ok")
-      .map(([, name]) => `\`${name}\``),
+    ...limitRows.map(([, name, value]) => `| \`${name}\` | ${grouped(value)} |`),
+    ...rateRows.map(([, name, ...both]) => `| \`${name}\` | ${both.map(grouped).join(" | ")} |`),
+    ...codes.filter((name) => name !== "ok").map((name) => `\`${name}\``),
   ];
   return rows.filter((row) => !page.includes(row)).map((row) => `docs/protocol.md lacks ${row}`);
 }
 
+/** @returns {string[]} defaults that config/weftd.json does not repeat */
+function unconfigured() {
+  const file = JSON.parse(readFileSync(join(top, "config/weftd.json"), "utf8")).limits;
+  return [
+    ...limitRows.filter(([, name, value]) => file[name] !== Number(value)),
+    ...rateRows.filter(
+      ([, name, perSecond, burst]) =>
+        file.rate[name]?.per_s !== Number(perSecond) || file.rate[name]?.burst !== Number(burst),
+    ),
+  ].map(([, name]) => `config/weftd.json has not the default of ${name}`);
+}
+
 const all = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...pages("docs")];
 const folders = ["src", "include", "tests", "web", "bench", "cmake"];
-const wrong = [...all.flatMap(missing), ...folders.flatMap(badReferences), ...undocumented()];
+const wrong = [
+  ...all.flatMap(missing),
+  ...folders.flatMap(badReferences),
+  ...undocumented(),
+  ...unconfigured(),
+];
 for (const line of wrong) console.error(line);
 console.log(`${all.length} pages, ${wrong.length} wrong`);
 process.exit(wrong.length > 0 ? 1 : 0);
