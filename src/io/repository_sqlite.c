@@ -78,7 +78,7 @@ void seen_write(struct database *database, struct file *file, uint64_t now_ms)
     prune_seen(database, file, now_ms);
     for (struct map_iter it = {0}; map_next(&file->seen, &it);) {
         struct seen *seen = it.value;
-        if (!seen->unsaved)
+        if (!seen->unsaved || seen->n == 0)
             continue;
         sqlite3_stmt *write = database_statement(database, STATEMENT_SEEN_WRITE);
         bind_u64(write, 1, file->project->id);

@@ -48,11 +48,17 @@ static uint64_t steady_us(void)
 
 /* ---- when a commit fails ---- */
 
-static void back_off(struct storage *storage, const char *problem)
+static void note_problem(struct storage *storage, const char *problem)
+{
+    snprintf(storage->problem, sizeof(storage->problem), "%s", problem);
+}
+
+/* Refuses writes for a while, for the reason in storage->problem. */
+static void back_off(struct storage *storage)
 {
     if (storage->retry_at_ms == 0)
-        log_error("the journal cannot be written; edits are refused reason=\"%s\"", problem);
-    snprintf(storage->problem, sizeof(storage->problem), "%s", problem);
+        log_error("the journal cannot be written; edits are refused reason=\"%s\"",
+                  storage->problem);
     storage->backoff_ms = storage->backoff_ms ? storage->backoff_ms * 2 : BACKOFF_LEAST_MS;
     if (storage->backoff_ms > BACKOFF_MOST_MS)
         storage->backoff_ms = BACKOFF_MOST_MS;
@@ -107,7 +113,8 @@ static bool read_anew(struct storage *storage)
     database_abandon(&storage->database);
     database_close(&storage->database);
     truth_init(&truth);
-    if (database_open(&storage->database, storage->path,
+    if (folder_check(storage->lock, storage->path, &error) == ERR_OK &&
+        database_open(&storage->database, storage->path,
                       storage->config.durability == DURABILITY_POWER_CUT, &made,
                       &error) == ERR_OK &&
         !made && truth_load(&truth, &storage->database, &error) == ERR_OK &&
@@ -119,10 +126,8 @@ static bool read_anew(struct storage *storage)
         storage->durable = (struct mark){truth.last_id, truth.changes};
         return true;
     }
-    log_error("the database cannot be read anew reason=\"%s\"",
-              error.code ? error.text : storage->database.problem);
-    snprintf(storage->problem, sizeof(storage->problem), "%s",
-             error.code ? error.text : storage->database.problem);
+    note_problem(storage, error.code ? error.text : storage->database.problem);
+    log_error("the database cannot be read anew reason=\"%s\"", storage->problem);
     truth_close(&truth);
     database_close(&storage->database);
     return false;
@@ -151,13 +156,14 @@ static bool database_is_open(struct storage *storage)
 {
     if (!storage->database.handle && storage->retry_at_ms <= steady_us() / 1000 &&
         !read_anew(storage))
-        back_off(storage, storage->problem);
+        back_off(storage);
     return storage->database.handle != NULL;
 }
 
 static void give_up_batch(struct storage *storage, struct job *first)
 {
-    back_off(storage, storage->database.problem);
+    note_problem(storage, storage->database.problem);
+    back_off(storage);
     bool readable = read_anew(storage);
     for (struct job *job = first; job; job = job->next) {
         struct request *request = (struct request *)job;
@@ -246,7 +252,8 @@ static void rest(void *owner)
     storage->checkpoint_at = database->wal_pages + CHECKPOINT_PAGES;
     if (database->code != SQLITE_IOERR)
         return;
-    back_off(storage, database->problem);
+    note_problem(storage, database->problem);
+    back_off(storage);
     read_anew(storage);
     publish_counts(storage);
 }

@@ -752,6 +752,29 @@ static void lost_history_is_a_new_epoch(void)
     world_close(&world);
 }
 
+static void a_database_deleted_under_a_running_server_is_no_new_one(void)
+{
+    struct world world;
+    world_init(&world);
+    REQUIRE(world_start(&world));
+    world_project(&world);
+    long long size = size_of(world_path(&world, "weft.db-wal"));
+    unlink(world_path(&world, "weft.db"));
+    write_words(&world, 0, 1); /* nobody notices yet */
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit tight = {(rlim_t)(size < 4096 ? size : 4096), RLIM_INFINITY};
+    CHECK_EQ_INT(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    enum state_result result = STATE_OK;
+    for (uint64_t v = 1; v < 5 && result == STATE_OK; v++)
+        result = probe_append(&world.probe, 1, v, 5, v + 1, 1, 4 + 5 * v, "word ");
+    widen_disk(&world);
+    CHECK_EQ_INT(result, STATE_BUSY);
+    CHECK_EQ_INT(append_patiently(&world, 2, 14, "x"), STATE_BUSY);
+    CHECK(world.probe.got.problem && strstr(world.probe.got.problem, "missing"));
+    CHECK_EQ_INT(probe_open(&world.probe, 0, 0, true), STATE_BUSY);
+    world_close(&world);
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv);
@@ -779,5 +802,6 @@ int main(int argc, char **argv)
     RUN(a_full_disk_stops_edits_but_not_reads_and_is_survived);
     RUN(a_full_disk_at_start_is_said);
     RUN(lost_history_is_a_new_epoch);
+    RUN(a_database_deleted_under_a_running_server_is_no_new_one);
     return check_finish();
 }

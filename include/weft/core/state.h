@@ -149,7 +149,8 @@ struct state_tree_entry {
 };
 struct state_treed {
     uint64_t room, request;
-    enum state_result result; /* STATE_OK, EXISTS, FULL, NO_FILE, EPOCH, BUSY */
+    enum state_result result; /* STATE_OK, EXISTS, FULL (also: a path would grow beyond its limits), NO_FILE,
+                               * BROKEN (one of the files is), EPOCH, BUSY */
     const char *problem;
     enum state_tree_op op;
     bool folder;
