@@ -14,8 +14,14 @@
     X(F, "f")                                                                                      \
     X(V, "v")                                                                                      \
     X(N, "n")                                                                                      \
-    X(C, "c") X(Q, "q") X(BY, "by") X(CID, "cid") X(SEL, "sel") X(LEN, "len") X(CODE, "code")      \
-        X(MSG, "msg")
+    X(C, "c")                                                                                      \
+    X(Q, "q")                                                                                      \
+    X(BY, "by")                                                                                    \
+    X(CID, "cid")                                                                                  \
+    X(SEL, "sel")                                                                                  \
+    X(LEN, "len")                                                                                  \
+    X(CODE, "code")                                                                                \
+    X(MSG, "msg")
 
 enum scan_key {
 #define SCAN_KEY_ENUM(name, text) SCAN_##name,
