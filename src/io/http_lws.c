@@ -196,6 +196,8 @@ void http_respond(struct lws_server *server, uint64_t id, const struct http_resp
     exchange->data = response->body;
     exchange->len = response->len;
     exchange->is_static = response->is_static;
+    /* libwebsockets writes nothing either while reading is off. */
+    lws_rx_flow_control(exchange->conn->wsi, 1);
     lws_callback_on_writable(exchange->conn->wsi);
 }
 
@@ -246,7 +248,6 @@ static int complete(struct exchange *exchange)
     http_closed(conn);
     if (is_last)
         return -1;
-    lws_rx_flow_control(conn->wsi, 1);
     return lws_http_transaction_completed(conn->wsi) ? -1 : 0;
 }
 

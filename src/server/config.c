@@ -1,0 +1,481 @@
+/*
+ * A row of the table says where a setting comes from and where it goes; limits and rates have their
+ * own tables, in protocol/limits.h, and are found by their names there.
+ */
+#include "weft/server/config.h"
+#include "weft/base/buf.h"
+#include "weft/base/log.h"
+#include "weft/base/mem.h"
+#include "weft/io/storage.h"
+#include "weft/protocol/settings.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_FILE "config/weftd.json"
+#define FILE_MAX 1048576
+#define RATE_MAX 10000000u
+
+enum kind { TEXT, NUMBER, CHOICE };
+
+struct setting {
+    const char *name, *flag, *environment, *fallback, *meaning;
+    size_t offset;
+    enum kind kind;
+    uint64_t least, most;   /* NUMBER; TEXT: bytes */
+    const char *choices[5]; /* CHOICE: in the order of their values */
+};
+
+#define IN(field) offsetof(struct config, field)
+#define MS(name, env, fallback, field, most, meaning)                                              \
+    {                                                                                              \
+        name, NULL, env, fallback, meaning, IN(field), NUMBER, 1, most,                            \
+        {                                                                                          \
+            NULL                                                                                   \
+        }                                                                                          \
+    }
+
+static const struct setting settings[] = {
+    {"host",
+     "--host",
+     "WEFT_HOST",
+     "127.0.0.1",
+     "address to listen on",
+     IN(host),
+     TEXT,
+     1,
+     60,
+     {NULL}},
+    {"port",
+     "--port",
+     "WEFT_PORT",
+     "7070",
+     "port, 0 for a free one",
+     IN(port),
+     NUMBER,
+     0,
+     65535,
+     {NULL}},
+    {"data",
+     "--data",
+     "WEFT_DATA",
+     "./data",
+     "folder of journal and store",
+     IN(data),
+     TEXT,
+     1,
+     900,
+     {NULL}},
+    {"durability",
+     NULL,
+     "WEFT_DURABILITY",
+     "restart",
+     "what acknowledged edits survive",
+     IN(durability),
+     CHOICE,
+     0,
+     0,
+     {"restart", "power-cut"}},
+    {"redis",
+     NULL,
+     "REDIS_URL",
+     "",
+     "not built yet: weftd refuses to start with it",
+     IN(redis_url),
+     TEXT,
+     0,
+     900,
+     {NULL}},
+    {"mongodb",
+     NULL,
+     "MONGODB_URI",
+     "",
+     "not built yet: weftd refuses to start with it",
+     IN(mongodb_uri),
+     TEXT,
+     0,
+     900,
+     {NULL}},
+    {"secret",
+     NULL,
+     "WEFT_SECRET",
+     "",
+     "key that signs resume tokens (default: made and kept)",
+     IN(secret),
+     TEXT,
+     0,
+     900,
+     {NULL}},
+    {"instance",
+     NULL,
+     "WEFT_INSTANCE",
+     "",
+     "name of this server (default: random)",
+     IN(instance),
+     TEXT,
+     0,
+     32,
+     {NULL}},
+    {"log.level",
+     NULL,
+     "WEFT_LOG_LEVEL",
+     "info",
+     "least that is logged",
+     IN(log_level),
+     CHOICE,
+     0,
+     0,
+     {"debug", "info", "warn", "error"}},
+    {"log.format",
+     NULL,
+     "WEFT_LOG_FORMAT",
+     "logfmt",
+     "how",
+     IN(log_json),
+     CHOICE,
+     0,
+     0,
+     {"logfmt", "json"}},
+    MS("save.after_ms", "WEFT_SAVE_AFTER_MS", "2000", save_after_ms, 600000,
+       "from the first unsaved change to a save"),
+    MS("save.retry_ms", "WEFT_SAVE_RETRY_MS", "1000", save_retry_ms, 60000,
+       "first wait after a failed save"),
+    MS("drain.in_ms", "WEFT_DRAIN_IN_MS", "5000", drain_in_ms, 600000,
+       "from SIGTERM to the close of who is still connected"),
+    MS("drain.spread_ms", "WEFT_DRAIN_SPREAD_MS", "4000", drain_spread_ms, 600000,
+       "over which clients spread their return"),
+};
+#define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
+
+struct limit {
+    const char *name;
+    size_t offset;
+    uint32_t least, most;
+    const char *meaning;
+};
+
+static const struct limit limits[] = {
+#define LIMIT_ROW(name, def, least, most, text)                                                    \
+    {#name, offsetof(struct limits, name), least, most, text},
+    LIMIT_TABLE(LIMIT_ROW)
+#undef LIMIT_ROW
+};
+#define LIMIT_COUNT (sizeof(limits) / sizeof(limits[0]))
+
+/* ---- one value ---- */
+
+static enum err read_number(const char *name, const char *value, uint64_t least, uint64_t most,
+                            uint64_t *out, struct error *error)
+{
+    size_t len = strlen(value);
+    uint64_t number = len > 0 && len < 19 && strspn(value, "0123456789") == len
+                          ? strtoull(value, NULL, 10)
+                          : UINT64_MAX;
+    if (number < least || number > most)
+        return error_set(error, ERR_BAD_MESSAGE,
+                         "%.40s is a whole number from %" PRIu64 " to %" PRIu64 ", not %.40s", name,
+                         least, most, value);
+    *out = number;
+    return ERR_OK;
+}
+
+static enum err read_text(const struct setting *setting, const char *value, char **out,
+                          struct error *error)
+{
+    size_t len = strlen(value);
+    if (len < setting->least || len > setting->most)
+        return error_set(error, ERR_BAD_MESSAGE, "%s has %" PRIu64 " to %" PRIu64 " bytes",
+                         setting->name, setting->least, setting->most);
+    free(*out);
+    *out = mem_strdup(value);
+    return ERR_OK;
+}
+
+static enum err read_choice(const struct setting *setting, const char *value, uint64_t *out,
+                            struct error *error)
+{
+    char all[100] = "";
+    for (uint64_t i = 0; setting->choices[i]; i++) {
+        if (strcmp(value, setting->choices[i]) == 0) {
+            *out = i;
+            return ERR_OK;
+        }
+        size_t len = strlen(all);
+        snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? ", " : "", setting->choices[i]);
+    }
+    return error_set(error, ERR_BAD_MESSAGE, "%s is one of %s, not %.40s", setting->name, all,
+                     value);
+}
+
+static enum err set_setting(struct config *config, const struct setting *setting, const char *value,
+                            struct error *error)
+{
+    void *at = (char *)config + setting->offset;
+    switch (setting->kind) {
+    case TEXT:
+        return read_text(setting, value, at, error);
+    case NUMBER:
+        return read_number(setting->name, value, setting->least, setting->most, at, error);
+    case CHOICE:
+    default:
+        return read_choice(setting, value, at, error);
+    }
+}
+
+static enum err set_limit(struct config *config, const char *name, const char *value,
+                          struct error *error)
+{
+    for (size_t i = 0; i < LIMIT_COUNT; i++) {
+        if (strcmp(name + strlen("limits."), limits[i].name) != 0)
+            continue;
+        uint64_t number;
+        enum err err = read_number(name, value, limits[i].least, limits[i].most, &number, error);
+        if (!err)
+            *(uint32_t *)((char *)&config->limits + limits[i].offset) = (uint32_t)number;
+        return err;
+    }
+    return error_set(error, ERR_BAD_MESSAGE, "there is no setting %.100s", name);
+}
+
+/* "edit" sets both, burst to twice the number; "edit.per_s" and "edit.burst" set one. */
+static enum err set_rate(struct config *config, const char *name, const char *value,
+                         struct error *error)
+{
+    const char *which = name + strlen("limits.rate.");
+    for (enum rate_kind kind = 0; kind < RATE_COUNT; kind++) {
+        size_t len = strlen(rate_name(kind));
+        if (strncmp(which, rate_name(kind), len) != 0)
+            continue;
+        const char *part = which + len;
+        bool is_both = *part == '\0';
+        if (!is_both && strcmp(part, ".per_s") != 0 && strcmp(part, ".burst") != 0)
+            continue;
+        uint64_t number;
+        enum err err = read_number(name, value, 1, RATE_MAX, &number, error);
+        if (err)
+            return err;
+        if (is_both || strcmp(part, ".per_s") == 0)
+            config->rates[kind].per_s = (uint32_t)number;
+        if (is_both || strcmp(part, ".burst") == 0)
+            config->rates[kind].burst = (uint32_t)(is_both ? 2 * number : number);
+        return ERR_OK;
+    }
+    return error_set(error, ERR_BAD_MESSAGE, "there is no setting %.100s", name);
+}
+
+static enum err set_named(void *owner, const char *name, const char *value, struct error *error)
+{
+    struct config *config = owner;
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (strcmp(name, settings[i].name) == 0)
+            return set_setting(config, &settings[i], value, error);
+    }
+    if (strncmp(name, "limits.rate.", strlen("limits.rate.")) == 0)
+        return set_rate(config, name, value, error);
+    if (strncmp(name, "limits.", strlen("limits.")) == 0)
+        return set_limit(config, name, value, error);
+    return error_set(error, ERR_BAD_MESSAGE, "there is no setting %.100s", name);
+}
+
+/* ---- all of them ---- */
+
+void config_init(struct config *config)
+{
+    memset(config, 0, sizeof(*config));
+    config->limits = limits_default();
+    rates_default(config->rates);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        enum err err = set_setting(config, &settings[i], settings[i].fallback, NULL);
+        assert(err == ERR_OK);
+        (void)err;
+    }
+}
+
+void config_close(struct config *config)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (settings[i].kind == TEXT)
+            free(*(char **)((char *)config + settings[i].offset));
+    }
+    memset(config, 0, sizeof(*config));
+}
+
+/* What each limit allows alone may still make no sense together. */
+static enum err check_together(const struct config *config, struct error *error)
+{
+    const struct limits *all = &config->limits;
+    if (all->hello_frame > all->frame)
+        return error_set(error, ERR_BAD_MESSAGE, "limits.hello_frame is above limits.frame");
+    if (all->queue_presence > all->queue_edits || all->queue_edits > all->queue)
+        return error_set(error, ERR_BAD_MESSAGE,
+                         "limits.queue_presence, queue_edits and queue are not in rising order");
+    return ERR_OK;
+}
+
+enum err config_read(struct config *config, const char *json, size_t len, struct error *error)
+{
+    enum err err = decode_settings(json, len, set_named, config, error);
+    return err ? err : check_together(config, error);
+}
+
+static enum err read_file(struct config *config, const char *path, bool is_optional,
+                          struct error *error)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file && is_optional && errno == ENOENT)
+        return ERR_OK;
+    if (!file)
+        return error_set(error, ERR_BAD_MESSAGE, "cannot read %.90s: %s", path, strerror(errno));
+    struct buf text = BUF_EMPTY;
+    size_t got;
+    do {
+        got = fread(buf_reserve(&text, 4096), 1, 4096, file);
+        text.len += got;
+    } while (got > 0 && text.len <= FILE_MAX);
+    bool is_bad = ferror(file) || text.len > FILE_MAX;
+    fclose(file);
+    struct error why = {0};
+    enum err err = is_bad ? error_set(&why, ERR_BAD_MESSAGE, "it cannot be read, or is too large")
+                          : config_read(config, text.data, text.len, &why);
+    buf_close(&text);
+    return err ? error_set(error, err, "%.60s: %.90s", path, why.text) : ERR_OK;
+}
+
+static const char *environment(const char *name)
+{
+    const char *value = name ? getenv(name) : NULL;
+    return value && *value ? value : NULL;
+}
+
+static enum err read_environment(struct config *config, struct error *error)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const char *value = environment(settings[i].environment);
+        struct error why = {0};
+        enum err err = value ? set_setting(config, &settings[i], value, &why) : ERR_OK;
+        if (err)
+            return error_set(error, err, "%s: %.120s", settings[i].environment, why.text);
+    }
+    return ERR_OK;
+}
+
+/* ---- the command line ---- */
+
+static enum err keep_action(enum config_action *action, enum config_action found)
+{
+    if (*action < found)
+        *action = found;
+    return ERR_OK;
+}
+
+/* Returns the value of a flag, "--port 1" or "--port=1", and moves *argv to its last word. */
+static const char *flag_value(char ***argv, const char *flag)
+{
+    const char *word = **argv;
+    size_t len = strlen(flag);
+    if (strncmp(word, flag, len) == 0 && word[len] == '=')
+        return word + len + 1;
+    return strcmp(word, flag) == 0 && (*argv)[1] ? *++*argv : NULL;
+}
+
+static bool is_flag(const char *word, const char *flag)
+{
+    size_t len = strlen(flag);
+    return strncmp(word, flag, len) == 0 && (word[len] == '\0' || word[len] == '=');
+}
+
+static enum err read_flag(struct config *config, char ***argv, struct error *error)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const char *flag = settings[i].flag;
+        if (!flag || !is_flag(**argv, flag))
+            continue;
+        const char *value = flag_value(argv, flag);
+        if (!value)
+            return error_set(error, ERR_BAD_MESSAGE, "%s needs a value", flag);
+        return set_setting(config, &settings[i], value, error);
+    }
+    return error_set(error, ERR_BAD_MESSAGE, "there is no flag or command %.60s; see --help",
+                     **argv);
+}
+
+static enum err read_flags(struct config *config, char **argv, struct error *error)
+{
+    enum err err = ERR_OK;
+    for (char **at = argv + 1; !err && *at; at++) {
+        if (is_flag(*at, "--config"))
+            (void)flag_value(&at, "--config");
+        else if (strcmp(*at, "--check-config") != 0)
+            err = read_flag(config, &at, error);
+    }
+    return err;
+}
+
+/* What has to be known before anything is read: which file, and whether to run at all. */
+static enum err look_ahead(char **argv, const char **file, enum config_action *action,
+                           struct error *error)
+{
+    *action = CONFIG_RUN;
+    *file = environment("WEFT_CONFIG");
+    for (char **at = argv + 1; *at; at++) {
+        if (strcmp(*at, "--help") == 0 || strcmp(*at, "-h") == 0)
+            return keep_action(action, CONFIG_HELP);
+        if (strcmp(*at, "--version") == 0)
+            return keep_action(action, CONFIG_VERSION);
+        if (strcmp(*at, "--check-config") == 0)
+            (void)keep_action(action, CONFIG_CHECK);
+        if (is_flag(*at, "--config") && !(*file = flag_value(&at, "--config")))
+            return error_set(error, ERR_BAD_MESSAGE, "--config needs a value");
+    }
+    return ERR_OK;
+}
+
+enum err config_load(struct config *config, char **argv, enum config_action *action,
+                     struct error *error)
+{
+    const char *file;
+    config_init(config);
+    enum err err = look_ahead(argv, &file, action, error);
+    if (err || *action >= CONFIG_VERSION)
+        return err;
+    err = read_file(config, file ? file : DEFAULT_FILE, !file, error);
+    if (!err)
+        err = read_environment(config, error);
+    if (!err)
+        err = read_flags(config, argv, error);
+    return err ? err : check_together(config, error);
+}
+
+void config_print_help(FILE *out)
+{
+    fputs("weftd [--config FILE] [--host ADDR] [--port N] [--data DIR] [--check-config] "
+          "[--version] [--help]\n\n"
+          "Serves the page, the protocol weft.v1 and HTTP on one port, and keeps projects in the\n"
+          "data folder. One process; no Redis and no MongoDB yet, and no other commands.\n\n"
+          "A flag wins over the environment, the environment over the file (config/weftd.json\n"
+          "where it exists). A dotted name is nested objects in the file.\n\n",
+          out);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *s = &settings[i];
+        fprintf(out, "  %-16s %-7s %-21s %s", s->name, s->flag ? s->flag : "",
+                s->environment ? s->environment : "", s->meaning);
+        for (int c = 0; s->choices[c]; c++)
+            fprintf(out, "%s%s", c > 0 ? ", " : ": ", s->choices[c]);
+        fprintf(out, s->fallback[0] ? " (%s)\n" : "\n", s->fallback);
+    }
+    struct limits defaults = limits_default();
+    struct rate rates[RATE_COUNT];
+    rates_default(rates);
+    fputs("\nIn the file only:\n\n", out);
+    for (size_t i = 0; i < LIMIT_COUNT; i++)
+        fprintf(out, "  limits.%-16s %s (%u)\n", limits[i].name, limits[i].meaning,
+                *(uint32_t *)((char *)&defaults + limits[i].offset));
+    for (enum rate_kind kind = 0; kind < RATE_COUNT; kind++)
+        fprintf(out, "  limits.rate.%-11s messages a second (%u, burst %u)\n", rate_name(kind),
+                rates[kind].per_s, rates[kind].burst);
+    fputs("\nA rate is a number (burst twice that) or {\"per_s\": 100, \"burst\": 200}.\n", out);
+}

@@ -1,0 +1,99 @@
+#include "weft/server/metrics.h"
+#include "weft/base/err.h"
+#include "weft/base/log.h"
+#include "weft/core/registry.h"
+#include "weft/io/storage.h"
+
+#include <inttypes.h>
+#include <uv.h>
+
+static void print(struct buf *out, const char *name, const char *type, uint64_t value,
+                  const char *help)
+{
+    buf_printf(out, "# HELP weft_%s %s\n# TYPE weft_%s %s\nweft_%s %" PRIu64 "\n", name, help, name,
+               type, name, value);
+}
+
+static void print_core(struct buf *out, const struct registry_counts *counts)
+{
+    print(out, "sessions", "gauge", counts->sessions, "Connections with a session.");
+    print(out, "rooms", "gauge", counts->rooms, "Projects held in memory.");
+    print(out, "edits_total", "counter", counts->edits, "Edits taken.");
+    print(out, "deliveries_total", "counter", counts->deliveries, "Edits sent to a client.");
+    print(out, "acks_total", "counter", counts->acks, "Edits acknowledged.");
+    print(out, "batches_total", "counter", counts->batches, "Appends to a log.");
+    print(out, "conflicts_total", "counter", counts->conflicts, "Appends that came too late.");
+    print(out, "duplicates_total", "counter", counts->duplicates, "Edits that came again.");
+    print(out, "frames_in_total", "counter", counts->frames_in, "Messages read.");
+    print(out, "frames_out_total", "counter", counts->frames_out, "Messages written.");
+    print(out, "resyncs_total", "counter", counts->resyncs,
+          "Files whose edits were dropped for a slow reader.");
+    print(out, "presence_dropped_total", "counter", counts->presence_dropped,
+          "Cursors and peers dropped for a slow reader.");
+    print(out, "slow_closed_total", "counter", counts->slow_closed, "Readers too slow to keep.");
+    print(out, "saves_total", "counter", counts->saves, "Files saved.");
+    print(out, "save_failures_total", "counter", counts->save_failures, "Files not saved.");
+}
+
+static void print_refusals(struct buf *out, const struct registry_counts *counts)
+{
+    buf_add_text(out, "# HELP weft_refused_total Messages refused, by the code of the answer.\n"
+                      "# TYPE weft_refused_total counter\n");
+    for (enum err code = ERR_OK + 1; code <= ERR_INTERNAL; code++)
+        buf_printf(out, "weft_refused_total{code=\"%s\"} %" PRIu64 "\n", err_name(code),
+                   counts->errors[code]);
+}
+
+static void print_commits(struct buf *out, const struct storage_counts *counts)
+{
+    uint64_t sum = 0;
+    buf_add_text(out, "# HELP weft_commit_seconds Time of a commit to the journal.\n"
+                      "# TYPE weft_commit_seconds histogram\n");
+    for (int i = 0; i < STORAGE_BUCKETS; i++) {
+        sum += counts->commit_times[i];
+        if (i < STORAGE_BUCKETS - 1)
+            buf_printf(out, "weft_commit_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
+                       (double)(32u << i) / 1e6, sum);
+    }
+    buf_printf(out, "weft_commit_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", sum);
+    buf_printf(out, "weft_commit_seconds_sum %g\n", (double)counts->commit_us / 1e6);
+    buf_printf(out, "weft_commit_seconds_count %" PRIu64 "\n", sum);
+}
+
+static void print_storage(struct buf *out, const struct storage_counts *counts)
+{
+    print(out, "journal_entries_total", "counter", counts->entries, "Edits in the journal.");
+    print(out, "journal_failures_total", "counter", counts->failures, "Commits that failed.");
+    print(out, "journal_waiting", "gauge", counts->waiting, "Requests that wait for the journal.");
+    print(out, "journal_trims_total", "counter", counts->trims, "Times the journal was trimmed.");
+    print(out, "store_broken", "gauge", counts->broken,
+          "Files and projects that could not be understood at start.");
+    print(out, "store_failing", "gauge", counts->failing, "1 while writes are refused.");
+    print_commits(out, counts);
+}
+
+static void print_process(struct buf *out)
+{
+    uv_rusage_t usage;
+    size_t rss = 0;
+    uv_getrusage(&usage);
+    uv_resident_set_memory(&rss);
+    double seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    print(out, "resident_bytes", "gauge", rss, "Memory of the process.");
+    buf_printf(out,
+               "# HELP weft_cpu_seconds_total Time on a processor.\n"
+               "# TYPE weft_cpu_seconds_total counter\nweft_cpu_seconds_total %.6f\n",
+               seconds);
+    print(out, "log_lost_total", "counter", log_lost(), "Log lines that found no room.");
+}
+
+void metrics_print(struct buf *out, const struct registry *registry, struct storage *storage)
+{
+    const struct registry_counts *counts = registry_counts(registry);
+    struct storage_counts stored = storage_counts(storage);
+    print_core(out, counts);
+    print_refusals(out, counts);
+    print_storage(out, &stored);
+    print_process(out);
+}
