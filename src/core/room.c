@@ -187,6 +187,8 @@ void room_join(struct room *room, struct session *session)
     bool told = member && strcmp(member->person->name, session->person->name) == 0;
     if (!member)
         member = add_member(room, session);
+    else if (!member->session)
+        room->gone_count--;
     person_unref(member->person);
     member->person = person_ref(session->person);
     member->session = session;
@@ -206,6 +208,7 @@ void room_leave(struct room *room, struct session *session)
     session->member = NULL;
     if (member->session == session) {
         member->session = NULL;
+        room->gone_count++;
         member->gone_ms = registry->now_ms;
         struct state_ticket ticket = room_ticket(room, session->id);
         registry->state->ops->leave(registry->state, &ticket, session->cid, session->k);
@@ -355,11 +358,14 @@ void room_turn(struct room *room)
 static void tell_leaves(struct room *room, uint64_t now_ms)
 {
     struct member *member, *next;
+    if (room->gone_count == 0)
+        return;
     LIST_EACH_SAFE(member, &room->members, link, next)
     {
         if (member->session || now_ms - member->gone_ms < room->registry->config.peer_off_ms)
             continue;
         post_peer(room, member, false);
+        room->gone_count--;
         free_member(room, member);
     }
 }

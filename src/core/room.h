@@ -54,6 +54,7 @@ struct room {
     struct map by_cid; /* cid → struct member */
     struct member_list members;
     struct member_list moved;
+    size_t gone_count; /* members without a session, whose leave is not told yet */
     uint64_t presence_due_ms; /* next time that cursors are told; 0 = none moved */
     struct outbox outbox;     /* for everybody */
     struct file_list dirty_files;

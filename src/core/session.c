@@ -36,7 +36,7 @@ struct session *session_new(struct registry *registry, struct conn *conn, const 
     return session;
 }
 
-static void forget_greeting(struct session *session)
+void session_forget_greeting(struct session *session)
 {
     if (!session->greeting)
         return;
@@ -48,7 +48,7 @@ static void forget_greeting(struct session *session)
 
 void session_free(struct session *session)
 {
-    forget_greeting(session);
+    session_forget_greeting(session);
     person_unref(session->person);
     free(session->remote);
     buf_close(&session->kept);
@@ -216,7 +216,7 @@ static void detach(struct session *session)
         session_unsubscribe(TAILQ_FIRST(&session->subs));
     if (session->member)
         room_leave(session->room, session);
-    forget_greeting(session);
+    session_forget_greeting(session);
     session->room = NULL;
 }
 

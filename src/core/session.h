@@ -71,6 +71,8 @@ TAILQ_HEAD(session_list, session);
 struct session *session_new(struct registry *registry, struct conn *conn, const char *remote,
                             uint64_t now_ms);
 void session_free(struct session *session);
+/* Gives back what hello asked for, when it is answered. */
+void session_forget_greeting(struct session *session);
 
 /* Queues a message for the end of this turn. Takes the reference. May shed load, and may close the
  * session. */
