@@ -59,7 +59,7 @@ async function play(t, options, disturb) {
   for (let step = 0; step < STEPS; step++) {
     const who = Math.floor(random() * CLIENTS);
     const which = random() < 0.7 ? 0 : 1;
-    tokens[which].push(typeToken(files[who][which], random, `<${step}😀é>${step % 7 ? "" : "\n"}`));
+    tokens[which].push(typeToken(files[who][which], random, `${step % 7 ? "" : "\n"}<${step}😀é>`));
     if (random() < 0.05) projects[who].cut(random() < 0.6);
     await disturb(random, step, server);
     if (random() < 0.5) await new Promise((resolve) => setImmediate(resolve));
