@@ -14,7 +14,7 @@ import { within } from "./lib/wait.mjs";
 
 const TEXT = "hello 😀 world\n";
 const LEN = TEXT.length;
-const FAST = { bytes: 1e9, edit: 1e6, cursor: 1e6, fs: 1e6, open: 1e6, check: 1e6, other: 1e6 };
+const FAST = { bytes: 1e7, edit: 1e6, cursor: 1e6, fs: 1e6, open: 1e6, check: 1e6, other: 1e6 };
 
 /** Ann, who misbehaves, and Bob, who must not notice; both have the file of TEXT open. */
 async function setUp(t, limits = {}) {
@@ -291,7 +291,7 @@ test(
       raw.send({ t: "hello", v: 1, project: "demo", name });
       const answer = await raw.next((m) => m.t === "welcome" || m.t === "error");
       if (answer.t === "welcome") assert.equal(answer.name, name === "" ? "Guest" : name);
-      else assert.match(answer.code, /^(bad_message|bad_json|too_big)$/);
+      else assert.match(answer.code, /^(bad_message|bad_json|bad_text|too_big)$/);
       raw.terminate();
     }
     // No raw control byte of a stranger is in the log.

@@ -6,7 +6,7 @@ import { SEED, generator } from "./lib/random.mjs";
 import { Raw } from "./lib/raw.mjs";
 import { LONG, startServer } from "./lib/server.mjs";
 
-const WORLDS = Number(process.env.WEFT_WORLDS ?? (LONG ? 2000 : 40));
+const WORLDS = Number(process.env.WEFT_WORLDS ?? (LONG ? 5000 : 300));
 const TEXTS = ["a", "bc", "\n", "x\ny", "é", "😀", "", "def\n"];
 
 /** @param {CollabClient} client @param {() => number} random */
@@ -75,7 +75,7 @@ test(`${WORLDS} random worlds of stock clients`, async (t) => {
   t.diagnostic(`WEFT_SEED=${SEED}`);
   const server = await startServer(t, {
     config: {
-      limits: { rate: { bytes: 1e9, edit: 100000, open: 100000, other: 100000, fs: 100000 } },
+      limits: { rate: { bytes: 1e7, edit: 100000, open: 100000, other: 100000, fs: 100000 } },
     },
   });
   let versions = 0;

@@ -64,7 +64,7 @@ for (const durability of ["restart", "power-cut"])
     const server = await startServer(t, {
       config: {
         durability,
-        limits: { rate: { bytes: 1e9, edit: 100000, open: 100000, other: 100000 } },
+        limits: { rate: { bytes: 1e7, edit: 100000, open: 100000, other: 100000 } },
       },
     });
     const first = await Raw.join(server.ws, { project: "demo", template: "blank" });

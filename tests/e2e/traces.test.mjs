@@ -16,7 +16,7 @@ const read = (name) =>
   JSON.parse(String(gunzipSync(readFileSync(path.join(SHARED, "traces", `${name}.json.gz`)))));
 
 const CONFIG = {
-  config: { limits: { rate: { bytes: 1e9, edit: 1000000, open: 1000000, other: 1000000 } } },
+  config: { limits: { rate: { bytes: 1e7, edit: 1000000, open: 1000000, other: 1000000 } } },
 };
 
 async function createFile(server, text) {
