@@ -1,8 +1,10 @@
+#define _GNU_SOURCE /* mempcpy */
 #include "outbox.h"
 #include "join.h"
 #include "weft/base/blob.h"
 #include "weft/base/mem.h"
 #include <stdlib.h>
+#include <string.h>
 
 void outbox_init(struct outbox *outbox)
 {
@@ -49,31 +51,53 @@ struct blob *outbox_all(struct outbox *outbox)
     return outbox->all = join_end(&join);
 }
 
-static struct blob *item_for(const struct outbox_item *item, uint64_t cid)
+/* Of one message, or of many that are all the author's, there is nothing to cut out. */
+static struct blob *only(const struct outbox *outbox, uint64_t cid, size_t *left, size_t *bytes)
 {
-    return item->by == cid ? item->own : item->message;
-}
-
-struct blob *outbox_for_author(const struct outbox *outbox, uint64_t cid)
-{
-    size_t bytes = 2, count = 0;
     struct blob *last = NULL;
+    *left = 0;
+    *bytes = 2;
     for (size_t i = 0; i < outbox->count; i++) {
-        struct blob *blob = item_for(&outbox->items[i], cid);
+        const struct outbox_item *item = &outbox->items[i];
+        struct blob *blob = item->by == cid ? item->own : item->message;
         if (!blob)
             continue;
-        bytes += blob->len + 1;
-        count++;
+        ++*left;
+        *bytes += blob->len + 1;
         last = blob;
     }
-    if (count < 2)
-        return last ? blob_ref(last) : NULL;
-    struct join join;
-    join_begin(&join, bytes);
-    for (size_t i = 0; i < outbox->count; i++)
-        if (item_for(&outbox->items[i], cid))
-            join_add(&join, item_for(&outbox->items[i], cid));
-    return join_end(&join);
+    return *left < 2 ? last : NULL;
+}
+
+/* In a crowd everybody is an author of something: the runs between one's own messages are copied
+ * whole out of what all the others get. */
+struct blob *outbox_for_author(struct outbox *outbox, uint64_t cid)
+{
+    size_t left, bytes;
+    struct blob *single = only(outbox, cid, &left, &bytes);
+    if (left < 2)
+        return single ? blob_ref(single) : NULL;
+    const char *all = outbox_all(outbox)->data;
+    struct blob *blob = blob_new(NULL, bytes);
+    char *out = blob->data;
+    size_t run = 0, at = 1;
+    for (size_t i = 0; i < outbox->count; at += outbox->items[i++].message->len + 1) {
+        const struct outbox_item *item = &outbox->items[i];
+        if (item->by != cid)
+            continue;
+        out = mempcpy(out, all + run, at - run);
+        if (item->own) {
+            out = mempcpy(out, item->own->data, item->own->len);
+            *out++ = ',';
+        }
+        run = at + item->message->len + 1;
+    }
+    out = mempcpy(out, all + run, at - run);
+    out[-1] = ']';
+    *out = '\0';
+    blob->len = (uint32_t)(out - blob->data);
+    blob->elements = (uint32_t)left;
+    return blob;
 }
 
 void outbox_clear(struct outbox *outbox)

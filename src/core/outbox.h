@@ -35,7 +35,7 @@ bool outbox_has_author(const struct outbox *outbox, uint64_t cid);
 /* Borrowed until outbox_clear: all messages as one. */
 struct blob *outbox_all(struct outbox *outbox);
 /* Returns a new blob with what the author gets, or NULL where that is nothing. */
-struct blob *outbox_for_author(const struct outbox *outbox, uint64_t cid);
+struct blob *outbox_for_author(struct outbox *outbox, uint64_t cid);
 void outbox_clear(struct outbox *outbox);
 
 #endif

@@ -11,8 +11,8 @@
  * writes to everybody does not grow with the square of the people. */
 static uint64_t interval_ms(const struct room *room)
 {
-    uint64_t ms = room->session_count / 3;
-    return ms < 1000 ? ms : 1000;
+    uint64_t ms = room->session_count;
+    return ms < 2000 ? ms : 2000;
 }
 
 static void keep(struct member *member, uint64_t f, uint64_t v, const struct selection *sel)
