@@ -137,3 +137,16 @@ export function hasMod(event) {
   const mac = MOD === "⌘";
   return (mac ? event.metaKey : event.ctrlKey) && !event.altKey;
 }
+
+/** For what may happen many times while a frame is drawn. @param {() => void} fn @returns {() => void} at most once a frame */
+export function oncePerFrame(fn) {
+  let due = false;
+  return () => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      fn();
+    });
+  };
+}

@@ -141,6 +141,13 @@ export class Editor extends Emitter {
     return { line: line.number, column: selection.main.head - line.from + 1, selected };
   }
 
+  /** @param {number} f @param {number} by @returns {number | null} the line somebody is in, of the file in front */
+  lineOf(f, by) {
+    const view = this.#view;
+    const at = view && this.#file?.f === f ? caretOf(view, { by }) : null;
+    return view && at !== null ? view.state.doc.lineAt(at).number : null;
+  }
+
   /** @param {{by: number}} peer @returns {boolean} it is in the file in front, and in sight now */
   reveal(peer) {
     const view = this.#view;

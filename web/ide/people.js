@@ -2,13 +2,12 @@
 
 import { colorOf } from "../client/weft.js";
 import { Emitter } from "../client/events.js";
-import { arrange, h } from "./dom.js";
+import { arrange, h, oncePerFrame } from "./dom.js";
 import { toast } from "./toast.js";
 import { initials } from "./words.js";
 
 /** @typedef {import("../client/project.js").Project} Project */
 /** @typedef {import("../client/project.js").Peer} Peer */
-/** @typedef {import("./documents.js").Documents} Documents */
 /** @typedef {import("./follow.js").Follow} Follow */
 /** @typedef {{by: number, user: string, name: string}} Person */
 
@@ -51,8 +50,9 @@ export function faces(project, open) {
     label.textContent = people.length === 1 ? "People: only you" : `People: ${people.length}`;
     button.title = label.textContent;
   };
-  project.on("peers", render);
-  project.on("me", render);
+  const soon = oncePerFrame(render);
+  project.on("peers", soon);
+  project.on("me", soon);
   render();
   return button;
 }
@@ -64,13 +64,11 @@ export class PeopleList extends Emitter {
 
   /**
    * @param {Project} project
-   * @param {Documents} documents
    * @param {Follow} follow
    */
-  constructor(project, documents, follow) {
+  constructor(project, follow) {
     super();
     this.project = project;
-    this.documents = documents;
     this.follow = follow;
     /** @type {HTMLElement} */
     this.own = h("div", { class: "person" });
@@ -82,7 +80,10 @@ export class PeopleList extends Emitter {
       "Open a second window",
     );
     this.element = h("div", {}, this.own, this.list, this.#invite());
-    for (const name of ["peers", "me", "files", "status"]) project.on(name, () => this.render());
+    // While it is not shown, others' typing costs nothing here.
+    const soon = oncePerFrame(() => this.element.isConnected && this.render());
+    for (const name of ["peers", "me", "files"]) project.on(name, soon);
+    follow.editor.on("cursor", soon);
     follow.on("change", () => this.render());
     this.#showOwn();
     project.on("me", () => this.#showOwn());
@@ -149,10 +150,8 @@ export class PeopleList extends Emitter {
   #place({ by, f }) {
     const path = this.project.files.get(f)?.path;
     if (!path) return "in no file";
-    const file = this.documents.list.find((open) => open.f === f && open.state === "open");
-    const cursor = file?.cursors.get(by);
-    if (!file || !cursor) return path;
-    return `${path}, line ${lineAt(file.text, cursor.sel[1] ?? cursor.sel[0])}`;
+    const line = this.follow.editor.lineOf(f, by);
+    return line ? `${path}, line ${line}` : path;
   }
 
   #showOwn() {
@@ -209,13 +208,6 @@ function fitting(typed) {
   let name = typed.trim();
   while (new TextEncoder().encode(name).length > NAME_BYTES) name = [...name].slice(0, -1).join("");
   return name;
-}
-
-/** @param {string} text @param {number} pos @returns {number} from 1 */
-function lineAt(text, pos) {
-  let line = 1;
-  for (let at = text.indexOf("\n"); at >= 0 && at < pos; at = text.indexOf("\n", at + 1)) line++;
-  return line;
 }
 
 async function copyAddress() {

@@ -4,7 +4,7 @@
 import { colorOf } from "../client/weft.js";
 import { typedPath } from "./actions.js";
 import { showMenu } from "./dialog.js";
-import { arrange, h, icon, iconButton, setProps } from "./dom.js";
+import { arrange, h, icon, iconButton, oncePerFrame, setProps } from "./dom.js";
 import { nameEditor } from "./tree-edit.js";
 import { DragToMove } from "./tree-drag.js";
 import { foldersAbove, rowsOf } from "./tree-model.js";
@@ -53,7 +53,10 @@ export class TreeView {
     this.empty = h("p", { class: "tree-empty", hidden: true }, "No files yet.");
     this.element = h("div", { class: "tree-wrap" }, this.empty, this.list);
     project.on("files", () => this.render());
-    project.on("peers", () => this.#showPeople());
+    project.on(
+      "peers",
+      oncePerFrame(() => this.#showPeople()),
+    );
     documents.on("active", (file) => this.#reveal(file?.path ?? ""));
   }
 
@@ -135,7 +138,10 @@ export class TreeView {
       dots.set(path, [...(dots.get(path) ?? []), dot]);
     }
     for (const [path, element] of this.#elements) {
-      element.children[2].replaceChildren(...(dots.get(path) ?? []).slice(0, 4));
+      const [, , place] = element.children;
+      if (place.childElementCount || dots.has(path)) {
+        place.replaceChildren(...(dots.get(path) ?? []).slice(0, 4));
+      }
     }
   }
 

@@ -59,7 +59,7 @@ export class Workspace {
       this.openFromTree(path),
     );
     this.status = new StatusLine(this.project, this.documents, this.editor);
-    this.people = new PeopleList(this.project, this.documents, this.follow);
+    this.people = new PeopleList(this.project, this.follow);
     this.blank = h("div", { class: "blank", hidden: true });
     this.layout = this.#makeLayout(signal);
     root.replaceChildren(this.layout.element);
@@ -222,7 +222,8 @@ export class Workspace {
   /** @param {KeyboardEvent} event */
   #key(event) {
     // A key on a person's button is a click, which starts or stops by itself.
-    if (!(/** @type {Element} */ (event.target).closest(".person"))) this.follow.stop();
+    const onPerson = /** @type {Element} */ (event.target).closest(".person");
+    if (!onPerson || ![" ", "Enter"].includes(event.key)) this.follow.stop();
     if (!hasMod(event) || event.shiftKey) return;
     const key = event.key.toLowerCase();
     if (key === "s") this.status.saved();
