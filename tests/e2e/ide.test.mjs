@@ -49,10 +49,10 @@ async function twoInOneFile(t) {
   return { server, project, ann, bob };
 }
 
-/** @param {Window[]} windows @returns {Promise<string>} the text that all of them came to show, and all of it saved */
+/** @param {Window[]} windows @returns {Promise<string>} the text that all of them came to show, all of it acknowledged */
 async function agreed(...windows) {
   let texts = [""];
-  await Promise.all(windows.map((window) => window.chip(/^Live · saved$/)));
+  await Promise.all(windows.map((window) => window.chip(/^Live · (saved|acknowledged)/)));
   await until(
     async () => {
       texts = await Promise.all(windows.map((window) => window.text()));
@@ -189,7 +189,7 @@ describe("the page", { skip: CHROMIUM ? false : "there is no chromium" }, () => 
     await ann.chip(/^Live · saved$/);
     const answer = await (await fetch(`${server.url}/api/v1/projects/${project}`)).json();
     const file = answer.files.find((/** @type {any} */ entry) => entry.path === "a.txt");
-    assert.equal(file.v, 1);
+    assert.deepEqual([file.v, file.s], [1, 1]);
     const seen = await ann.page.evaluate(() => /** @type {any} */ (window).seen);
     assert.deepEqual(seen, [
       "Live · saved",
