@@ -90,6 +90,7 @@ struct model_file {
     char path[64];
     char *text; /* at version 0 */
     struct blob *log[20000];
+    struct state_seen authors[20000]; /* of each entry */
     uint64_t version;
     struct map seen; /* cid → n + 1 as pointer */
 };
@@ -108,7 +109,7 @@ struct model_answer {
     enum model_kind kind;
     uint64_t room, request, f, want, k, by;
     enum state_result result;
-    uint64_t version, index;
+    uint64_t version, until, index;
     struct model_file *file;
     enum state_tree_op op;
     uint64_t e;
@@ -129,9 +130,12 @@ struct model {
     struct map generations; /* cid → k as pointer */
     struct model_answer *answers;
     size_t answer_count, answer_cap;
-    bool full; /* refuses to write */
+    struct blob *events[4096]; /* of event i + 1 */
+    bool full;                 /* refuses to write */
     bool save_fails;
-    uint64_t saves;
+    enum state_result append_result, read_result; /* where not STATE_OK, what the next is told */
+    unsigned held; /* kinds whose answers are kept back, as bits: 1u << MODEL_ROWS… */
+    uint64_t saves, leaves, reads;
     /* Called before an append is judged: another instance may be first. */
     void (*before_append)(struct model *model, struct model_file *file);
 };
@@ -184,7 +188,8 @@ static uint64_t model_seen(const struct model_file *file, uint64_t cid)
 
 static void model_log(struct model_file *file, struct blob *message, uint64_t by, uint64_t n)
 {
-    file->log[file->version++] = message;
+    file->log[file->version] = message;
+    file->authors[file->version++] = (struct state_seen){by, n};
     file->rev++;
     map_put(&file->seen, by, (void *)(uintptr_t)n);
 }
@@ -224,6 +229,11 @@ static enum state_result model_judge(struct model *model, struct model_file *fil
         return STATE_GONE;
     if (model->full)
         return STATE_BUSY;
+    if (model->append_result != STATE_OK) {
+        enum state_result result = model->append_result;
+        model->append_result = STATE_OK;
+        return result;
+    }
     if (file->version != append->expect)
         return STATE_CONFLICT;
     for (*index = 0; *index < append->count; ++*index) {
@@ -264,6 +274,25 @@ static void model_read(struct state *state, const struct state_ticket *ticket,
     answer->want = read->want_text;
     answer->version = read->want_text ? 0 : read->after;
     answer->result = answer->file && !answer->file->deleted ? STATE_OK : STATE_GONE;
+    /* The log as it is now; the answer may come later. */
+    answer->until = answer->file ? answer->file->version : 0;
+    model->reads++;
+    if (model->read_result != STATE_OK)
+        answer->result = model->read_result;
+    model->read_result = STATE_OK;
+}
+
+static void model_event(struct model *model, const struct model_answer *answer)
+{
+    static const enum fs_op ops[] = {
+        [TREE_CREATE] = FS_CREATE, [TREE_RENAME] = FS_RENAME, [TREE_DELETE] = FS_DELETE};
+    struct fs_entry entry = {answer->file->f, answer->file->path};
+    struct fs_event event = {answer->e, answer->by, ops[answer->op], false, &entry, 1};
+    struct buf out = BUF_EMPTY;
+    encode_fs(&out, &event);
+    REQUIRE(answer->e <= sizeof(model->events) / sizeof(model->events[0]));
+    model->events[answer->e - 1] = blob_new(out.data, out.len);
+    buf_close(&out);
 }
 
 static void model_tree(struct state *state, const struct state_ticket *ticket,
@@ -284,21 +313,25 @@ static void model_tree(struct state *state, const struct state_ticket *ticket,
         snprintf(file->path, sizeof(file->path), "%s", tree->path);
     else
         file->deleted = true;
-    if (answer->result == STATE_OK)
-        answer->e = ++model->e;
     answer->file = file;
+    if (answer->result != STATE_OK)
+        return;
+    answer->e = ++model->e;
+    model_event(model, answer);
 }
 
 static void model_events(struct state *state, const struct state_ticket *ticket, uint64_t after)
 {
-    (void)after;
-    model_answer((struct model *)state, MODEL_EVENTS, ticket)->result = STATE_TRIMMED;
+    struct model_answer *answer = model_answer((struct model *)state, MODEL_EVENTS, ticket);
+    answer->version = after;
+    answer->until = ((struct model *)state)->e;
 }
 
 static void model_leave(struct state *state, const struct state_ticket *ticket, uint64_t cid,
                         uint64_t k)
 {
-    (void)state, (void)ticket, (void)cid, (void)k;
+    (void)ticket, (void)cid, (void)k;
+    ((struct model *)state)->leaves++;
 }
 
 static void model_unload(struct state *state, const struct state_ticket *ticket)
@@ -348,26 +381,39 @@ static void answer_opened(struct model *model, const struct model_answer *answer
     model->state.sink.opened(model->state.sink.owner, &opened);
 }
 
+/* The last n of every cid up to a version. Returns how many. */
+static size_t model_list_seen(const struct model_file *file, uint64_t version,
+                              struct state_seen *out)
+{
+    struct map last;
+    size_t count = 0;
+    map_init(&last);
+    for (uint64_t v = 0; v < version; v++)
+        map_put(&last, file->authors[v].cid, (void *)(uintptr_t)file->authors[v].n);
+    for (struct map_iter iter = {0}; map_next(&last, &iter);)
+        out[count++] = (struct state_seen){iter.key, (uint64_t)(uintptr_t)iter.value};
+    map_close(&last);
+    return count;
+}
+
 static void answer_rows(struct model *model, const struct model_answer *answer)
 {
     struct state_rows rows = {
         .room = answer->room, .request = answer->request, .f = answer->f, .result = answer->result};
-    struct state_seen seen[256];
+    struct state_seen *seen = mem_realloc_array(NULL, answer->until + 1, sizeof(*seen));
     const struct model_file *file = answer->file;
     if (answer->result == STATE_OK) {
         rows.content = file->text;
         rows.content_len = strlen(file->text);
-        rows.version = file->version;
+        rows.version = answer->until;
         rows.rev = file->rev;
         rows.entries = file->log + answer->version;
-        rows.entry_count = file->version - answer->version;
-        struct map_iter iter = {0};
-        while (map_next(&file->seen, &iter))
-            seen[rows.seen_count++] =
-                (struct state_seen){iter.key, (uint64_t)(uintptr_t)iter.value};
+        rows.entry_count = answer->until - answer->version;
         rows.seen = seen;
+        rows.seen_count = model_list_seen(file, answer->until, seen);
     }
     model->state.sink.rows(model->state.sink.owner, &rows);
+    free(seen);
 }
 
 static void answer_appended(struct model *model, const struct model_answer *answer)
@@ -422,13 +468,27 @@ static void answer_saved(struct model *model, const struct model_answer *answer)
     model->repository.sink.saved(model->repository.sink.owner, &saved);
 }
 
-/* Gives the first answer; false where there is none. */
+static void answer_events(struct model *model, const struct model_answer *answer)
+{
+    struct state_events events = {.room = answer->room,
+                                  .request = answer->request,
+                                  .result = answer->result,
+                                  .messages = model->events + answer->version,
+                                  .count = answer->until - answer->version};
+    model->state.sink.events(model->state.sink.owner, &events);
+}
+
+/* Gives the first answer that is not held back; false where there is none. */
 static bool model_answer_one(struct model *model)
 {
-    if (model->answer_count == 0)
+    size_t first = 0;
+    while (first < model->answer_count && model->held & 1u << model->answers[first].kind)
+        first++;
+    if (first == model->answer_count)
         return false;
-    struct model_answer answer = model->answers[0];
-    memmove(model->answers, model->answers + 1, --model->answer_count * sizeof(answer));
+    struct model_answer answer = model->answers[first];
+    memmove(model->answers + first, model->answers + first + 1,
+            (--model->answer_count - first) * sizeof(answer));
     struct state_sink *sink = &model->state.sink;
     switch (answer.kind) {
     case MODEL_OPENED:
@@ -448,8 +508,7 @@ static bool model_answer_one(struct model *model)
         answer_treed(model, &answer);
         break;
     case MODEL_EVENTS:
-        sink->events(sink->owner,
-                     &(struct state_events){answer.room, answer.request, answer.result, NULL, 0});
+        answer_events(model, &answer);
         break;
     case MODEL_SAVED:
         answer_saved(model, &answer);
@@ -583,6 +642,7 @@ static void world_end(struct world *world)
 {
     for (size_t i = 0; i < world->conn_count; i++)
         world_cut(world, world->conns[i]);
+    world->model.held = 0;
     world_settle(world);
     registry_free(world->registry);
     for (size_t i = 0; i < world->conn_count; i++) {
@@ -597,6 +657,8 @@ static void world_end(struct world *world)
         free(file->text);
         free(file);
     }
+    for (uint64_t e = 0; e < world->model.e; e++)
+        blob_unref(world->model.events[e]);
     map_close(&world->model.generations);
     free(world->model.answers);
 }
