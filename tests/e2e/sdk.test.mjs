@@ -62,12 +62,10 @@ async function play(t, options, disturb) {
     tokens[which].push(typeToken(files[who][which], random, `${step % 7 ? "" : "\n"}<${step}😀é>`));
     if (random() < 0.05) projects[who].cut(random() < 0.6);
     await disturb(random, step, server);
-    if (random() < 0.5) await new Promise((resolve) => setImmediate(resolve));
-    else if (random() < 0.1)
-      await until(
-        () => files[who][which].core.idle || projects[who].state !== "live",
-        "an acknowledgement",
-      );
+    if (random() < 0.3) {
+      const done = () => projects[who].state !== "live" || files[who][which].core.idle;
+      await until(done, "an acknowledgement");
+    } else if (random() < 0.7) await new Promise((resolve) => setImmediate(resolve));
   }
   await settle(projects, files);
   FILES.forEach((path, i) => {
