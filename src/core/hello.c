@@ -144,10 +144,30 @@ static void push_welcome(struct session *session)
     free(peers);
 }
 
+/* Of two connections of one cid the one with the higher k stays, in whatever order they come to
+ * be welcomed: the older one goes, and what it had waiting can no longer enter the log. Returns
+ * false where session itself is the older one. */
+static bool take_over(struct room *room, struct session *session)
+{
+    struct member *member = room_member(room, session->cid);
+    struct session *other = member ? member->session : NULL;
+    if (other && other != session) {
+        struct session *older = other->k > session->k ? session : other;
+        session_close(older, 4409, "a newer connection has this cid");
+        if (older == session)
+            return false;
+    }
+    edits_fence(room, session->cid);
+    return true;
+}
+
 static void welcome(struct session *session, const struct state_events *missed)
 {
     struct room *room = session->room;
     char label[256];
+    /* Another one may have been welcomed while this one waited for its events. */
+    if (session->greeting->is_resumed && !take_over(room, session))
+        return;
     if (room->session_count >= session->registry->config.limits.room_sessions) {
         refuse(session, ERR_TOO_MANY, "this project has too many sessions");
         return;
@@ -158,6 +178,8 @@ static void welcome(struct session *session, const struct state_events *missed)
     push_welcome(session);
     for (size_t i = 0; missed && missed->result == STATE_OK && i < missed->count; i++)
         session_push(session, blob_ref(missed->messages[i]), QUEUE_PLAIN, 0);
+    if (session->phase != SESSION_LIVE)
+        return; /* it read too slowly for that */
     room_join(room, session);
     log_debug("session joined %s cid=%" PRIu64 " k=%" PRIu64 " resumed=%d remote=%s",
               session_label(session, label, sizeof label), session->cid, session->k,
@@ -166,28 +188,18 @@ static void welcome(struct session *session, const struct state_events *missed)
     dispatch_kept(session);
 }
 
-/* A newer connection has this cid: the older one goes, and what it had waiting can no longer enter
- * the log. */
-static void take_over(struct room *room, struct session *session)
-{
-    struct member *member = room_member(room, session->cid);
-    if (member && member->session && member->session != session)
-        session_close(member->session, 4409, "a newer connection has this cid");
-    edits_fence(room, session->cid);
-}
-
 static void entered(struct room *room, struct session *session, const struct state_opened *answer)
 {
     const struct greeting *greeting = session->greeting;
     session->k = answer->k;
-    if (greeting->is_resumed)
-        take_over(room, session);
     bool behind = greeting->ep && strcmp(greeting->ep, room->epoch) == 0 && greeting->has_e &&
                   greeting->e < room->e;
     if (!behind) {
         welcome(session, NULL);
         return;
     }
+    if (greeting->is_resumed && !take_over(room, session))
+        return;
     struct state_ticket ticket = room_ticket(room, session->id);
     room->pending++;
     room->registry->state->ops->events(room->registry->state, &ticket, greeting->e);

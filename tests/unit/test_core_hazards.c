@@ -1,0 +1,117 @@
+/* Unkind clients and unlucky moments: connections that end inside what is done for them, answers
+ * that come late, floods. Most of these tests are only worth something under AddressSanitizer. */
+#include "test_core_talk.h"
+
+#include "weft/base/log.h"
+
+/* hello of who was welcomed by this message, as connection k, with event e as the last known. */
+static void greet_again(struct conn *conn, const char *resume, int k, int e)
+{
+    char hello[500];
+    snprintf(hello, sizeof(hello),
+             "{\"t\":\"hello\",\"v\":1,\"project\":\"demo\",\"resume\":\"%s\",\"k\":%d,\"ep\":"
+             "\"1.test\",\"e\":%d}",
+             resume, k, e);
+    world_say(&world, conn, hello);
+}
+
+/* The older one waits for the events it missed while the newer one is welcomed. */
+static void of_two_that_join_at_once_the_newer_stays(void)
+{
+    char resume[300];
+    two_readers();
+    struct conn *carl = join("Carl");
+    snprintf(resume, sizeof(resume), "%s", string(expect(carl, "welcome"), "resume"));
+    world_cut(&world, carl);
+    say(ann, "{\"t\":\"create\",\"path\":\"b\"}");
+    struct conn *older = world_connect(&world), *newer = world_connect(&world);
+    world.model.held = 1u << MODEL_EVENTS;
+    greet_again(older, resume, 2, 1);
+    world_settle(&world);
+    greet_again(newer, resume, 3, 2);
+    world_settle(&world);
+    expect(newer, "welcome");
+    world.model.held = 0;
+    world_settle(&world);
+    CHECK_EQ_INT(older->code, 4409);
+    CHECK_EQ_INT(newer->code, 0);
+    world_pass(&world, 5000);
+    say(newer, "{\"t\":\"open\",\"f\":1}");
+    say(newer, "{\"t\":\"cursor\",\"f\":1,\"v\":0,\"sel\":[1,1]}");
+    world_pass(&world, 100);
+    CHECK_EQ_STR(field(expect(ann, "cursor"), "sel"), "[1,1]");
+    CHECK(!world_next(ann, "peer"));
+    end();
+}
+
+static void of_two_that_wait_for_events_the_newer_stays(void)
+{
+    char resume[300];
+    two_readers();
+    struct conn *carl = join("Carl");
+    snprintf(resume, sizeof(resume), "%s", string(expect(carl, "welcome"), "resume"));
+    world_cut(&world, carl);
+    say(ann, "{\"t\":\"create\",\"path\":\"b\"}");
+    struct conn *older = world_connect(&world), *newer = world_connect(&world);
+    world.model.held = 1u << MODEL_EVENTS;
+    greet_again(older, resume, 2, 1);
+    greet_again(newer, resume, 3, 1);
+    world_settle(&world);
+    world.model.held = 0;
+    world_settle(&world);
+    CHECK_EQ_INT(older->code, 4409);
+    CHECK_EQ_INT(newer->code, 0);
+    CHECK_EQ_INT(number(expect(newer, "fs"), "e"), 2);
+    end();
+}
+
+/* The room's news push the reader over its limit in the middle of the answer to its own request. */
+static void a_reader_may_be_closed_while_it_is_answered(void)
+{
+    begin();
+    world.config.limits.queue = 3000;
+    two_readers_start();
+    bob->choked = true;
+    for (int i = 0; i < 1000 && bob->code == 0; i++) {
+        world_say(&world, bob, "{\"t\":\"list\"}");
+        world_end_turn(&world);
+        if (i % 2)
+            continue;
+        /* Carl's coming is to be told when Bob asks. */
+        struct conn *carl = world_connect(&world);
+        world_say(&world, carl, "{\"t\":\"hello\",\"v\":1,\"project\":\"demo\"}");
+        while (model_answer_one(&world.model))
+            ;
+    }
+    CHECK_EQ_INT(bob->code, 4508);
+    end();
+}
+
+static void a_reader_may_be_closed_by_its_welcome(void)
+{
+    begin();
+    world.config.limits.queue = 200;
+    world.config.rates[RATE_bytes] = (struct rate){100, 100};
+    world_start(&world);
+    ann = world_connect(&world);
+    ann->choked = true;
+    char spaces[200] = "[]";
+    memset(spaces + 2, ' ', sizeof(spaces) - 3);
+    say(ann, spaces);
+    say(ann, "{\"t\":\"hello\",\"v\":1,\"project\":\"demo\",\"template\":\"blank\"}");
+    CHECK_EQ_INT(ann->code, 4508);
+    bob = join("Bob");
+    expect(bob, "welcome");
+    end();
+}
+
+int main(int argc, char **argv)
+{
+    log_setup(LOG_ERROR, false);
+    check_init(argc, argv);
+    RUN(of_two_that_join_at_once_the_newer_stays);
+    RUN(of_two_that_wait_for_events_the_newer_stays);
+    RUN(a_reader_may_be_closed_while_it_is_answered);
+    RUN(a_reader_may_be_closed_by_its_welcome);
+    return check_finish();
+}
