@@ -37,11 +37,12 @@ static enum err on_list(struct session *session, const struct message *message, 
 {
     (void)error;
     struct registry *registry = session->registry;
+    struct room *room = session->room; /* flushing may close a slow session, which leaves it */
     size_t count;
-    struct file_info *files = room_list(session->room, &count);
-    room_flush(session->room);
+    struct file_info *files = room_list(room, &count);
+    room_flush(room);
     buf_reset(&registry->out);
-    encode_files(&registry->out, &message->q, session->room->e, files, count);
+    encode_files(&registry->out, &message->q, room->e, files, count);
     session_push_buf(session, &registry->out);
     free(files);
     return ERR_OK;
