@@ -4,6 +4,7 @@ import { Caret } from "./caret.js";
 import { Connection } from "./connection.js";
 import { Emitter, WeftError } from "./events.js";
 import { OpenFiles } from "./files.js";
+import { listenToPage, pageUrl } from "./page.js";
 import { Requests } from "./requests.js";
 import { freeze, put, take, thaw } from "./storage.js";
 import { Tree } from "./tree.js";
@@ -40,13 +41,6 @@ const CLOCK = {
   clearTimeout: (id) => globalThis.clearTimeout(id),
 };
 
-/** @returns {string} */
-function pageUrl() {
-  const { protocol, host } = globalThis.location ?? {};
-  if (!host) throw new TypeError("connect needs a url");
-  return `${protocol === "https:" ? "wss:" : "ws:"}//${host}/`;
-}
-
 /** @param {string} folder */
 const asFolder = (folder) => (folder.endsWith("/") ? folder : `${folder}/`);
 
@@ -63,8 +57,7 @@ export class Project extends Emitter {
   #lastState = "connecting";
   #key;
   #nonce = "";
-  /** @type {(() => void)[]} */
-  #unlisten = [];
+  #unlisten = () => {};
   /** @type {{resolve: () => void, reject: (error: WeftError) => void}} */
   #settle = { resolve: () => {}, reject: () => {} };
 
@@ -342,7 +335,7 @@ export class Project extends Emitter {
     if (error) {
       this.#requests.fail(error, true);
       this.#settle.reject(error);
-      for (const unlisten of this.#unlisten) unlisten();
+      this.#unlisten();
     }
     for (const file of this.#open.all) file.emitSoon("status", () => file.status);
     this.emitSoon("status");
@@ -455,18 +448,12 @@ export class Project extends Emitter {
   // The page, and what it leaves for the next one.
 
   #listenToPage() {
-    const page = /** @type {any} */ (globalThis);
-    if (!page.document || !page.addEventListener) return;
-    /** @param {string} name @param {(event: any) => void} fn @param {any} [target] */
-    const listen = (name, fn, target = page) => {
-      target.addEventListener(name, fn);
-      this.#unlisten.push(() => target.removeEventListener(name, fn));
-    };
-    listen("online", () => this.retry());
-    listen("offline", () => this.#stateChanged());
-    listen("visibilitychange", () => this.retry(), page.document);
-    listen("pagehide", () => this.persist());
-    listen("pageshow", (event) => event.persisted && this.#reclaim());
+    this.#unlisten = listenToPage({
+      awake: () => this.retry(),
+      changed: () => this.#stateChanged(),
+      leaving: () => this.persist(),
+      back: () => this.#reclaim(),
+    });
   }
 
   /** @returns {boolean} all of it is stored */
