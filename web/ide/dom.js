@@ -138,6 +138,11 @@ export function hasMod(event) {
   return (mac ? event.metaKey : event.ctrlKey) && !event.altKey;
 }
 
+/** Writes a text only where it is another: writing costs a layout. @param {Element} element @param {string} text */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** For what may happen many times while a frame is drawn. @param {() => void} fn @returns {() => void} at most once a frame */
 export function oncePerFrame(fn) {
   let due = false;

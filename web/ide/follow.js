@@ -2,7 +2,7 @@
 
 import { colorOf } from "../client/weft.js";
 import { Emitter } from "../client/events.js";
-import { h } from "./dom.js";
+import { h, setText } from "./dom.js";
 
 /** @typedef {import("../client/project.js").Project} Project */
 /** @typedef {import("./editor.js").Editor} Editor */
@@ -68,7 +68,7 @@ export class Follow extends Emitter {
     if (!peer) return this.#flag.remove();
     parent.dataset.color = String(colorOf(peer.user || peer.by));
     const words = `Following ${peer.name}; any key stops`;
-    if (this.#flag.textContent !== words) this.#flag.textContent = words;
+    setText(this.#flag, words);
     if (!this.#flag.isConnected) parent.append(this.#flag);
   }
 }

@@ -2,7 +2,7 @@
 
 import { colorOf } from "../client/weft.js";
 import { Emitter } from "../client/events.js";
-import { arrange, h, oncePerFrame } from "./dom.js";
+import { arrange, h, oncePerFrame, setText } from "./dom.js";
 import { toast } from "./toast.js";
 import { initials } from "./words.js";
 
@@ -142,8 +142,8 @@ export class PeopleList extends Emitter {
     const [sign, words] = button.children;
     if (sign.textContent !== initials(peer.name) || !sign.classList.contains("face"))
       sign.replaceWith(face(peer));
-    words.children[0].textContent = peer.name;
-    words.children[1].textContent = this.#place(peer);
+    setText(words.children[0], peer.name);
+    setText(words.children[1], this.#place(peer));
   }
 
   /** @param {Peer} peer @returns {string} such as "src/main.c, line 12" */

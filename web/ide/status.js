@@ -1,7 +1,7 @@
 // The status line: the one chip that says the truth about the text, a place for short words, where the caret is.
 
 import { describe } from "../client/weft.js";
-import { h } from "./dom.js";
+import { h, setText } from "./dom.js";
 import { languageOf } from "./languages.js";
 
 /** @typedef {import("../client/project.js").Project} Project */
@@ -108,7 +108,7 @@ export class StatusLine {
       this.say("Saved.");
     }
     const text = describe({ phase, pending });
-    if (this.chip.textContent !== text) this.chip.textContent = text;
+    setText(this.chip, text);
     if (this.#shown === "saving" || phase !== this.#shown) this.#heldUntil = now + HOLD_MS;
     if (phase === this.#shown) return;
     this.#announce(phase, text);
@@ -126,9 +126,9 @@ export class StatusLine {
     const at = this.editor.position();
     this.place.hidden = at === null;
     const selected = at?.selected ? ` (${at.selected} selected)` : "";
-    this.place.textContent = at ? `Ln ${at.line}, Col ${at.column}${selected}` : "";
+    setText(this.place, at ? `Ln ${at.line}, Col ${at.column}${selected}` : "");
     const { active } = this.documents;
-    this.language.textContent = active ? (languageOf(active.path)?.name ?? "Plain text") : "";
+    setText(this.language, active ? (languageOf(active.path)?.name ?? "Plain text") : "");
   }
 
   /** Shows words for a while, in the place of the hint. @param {string} text */
