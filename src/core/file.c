@@ -48,6 +48,17 @@ static void forget_replica(struct file *file)
     file->cached.message = NULL;
 }
 
+/* The log stands where it stood; the tree shows it without the replica. */
+static void give_up_replica(struct file *file)
+{
+    const struct rope *rope = document_rope(file->document);
+    file->version = document_version(file->document);
+    file->utf16_len = rope_utf16_len(rope);
+    file->size = rope_len(rope);
+    forget_replica(file);
+    file->phase = FILE_CLOSED;
+}
+
 /* Ends an opener that cannot be served any more. */
 static void refuse(struct file *file, struct opener *opener, enum err code)
 {
@@ -167,13 +178,17 @@ static void read_file(struct file *file, uint64_t request, bool want_text, uint6
     room->registry->state->ops->read(room->registry->state, &ticket, &read);
 }
 
+static void read_whole(struct file *file)
+{
+    file->phase = FILE_LOADING;
+    read_file(file, 0, true, 0);
+}
+
 void file_open(struct file *file, struct opener *opener)
 {
     TAILQ_INSERT_TAIL(&file->openers, opener, link);
-    if (file->phase == FILE_CLOSED) {
-        file->phase = FILE_LOADING;
-        read_file(file, 0, true, 0);
-    }
+    if (file->phase == FILE_CLOSED)
+        read_whole(file);
     file_serve_openers(file);
 }
 
@@ -414,9 +429,12 @@ static void missed(struct file *file, const struct state_rows *rows)
         break;
     if (!opener)
         return;
+    opener->reading = false;
+    if (file->phase != FILE_OPEN)
+        return; /* the file is read again, and serves it then */
     TAILQ_REMOVE(&file->openers, opener, link);
     struct session *session = registry_session(file->room->registry, opener->session);
-    if (session && file->phase == FILE_OPEN) {
+    if (session) {
         file_flush(file);
         uint64_t last = opener->v + rows->entry_count;
         if (rows->result == STATE_OK && last >= document_oldest(file->document)) {
@@ -457,8 +475,9 @@ void file_reset(struct file *file)
         encode_resync(out, file->f);
         push_text(session, out, QUEUE_PLAIN, file->f);
     }
-    forget_replica(file);
-    file->phase = FILE_CLOSED;
+    give_up_replica(file);
+    if (!TAILQ_EMPTY(&file->openers))
+        read_whole(file);
 }
 
 void file_deleted(struct file *file)
@@ -477,9 +496,5 @@ void file_close_if_quiet(struct file *file)
     if (file->batch || !TAILQ_EMPTY(&file->openers) || !TAILQ_EMPTY(&file->waiting) ||
         document_version(file->document) > file->saved_version)
         return;
-    file->version = document_version(file->document);
-    file->utf16_len = rope_utf16_len(document_rope(file->document));
-    file->size = rope_len(document_rope(file->document));
-    forget_replica(file);
-    file->phase = FILE_CLOSED;
+    give_up_replica(file);
 }

@@ -105,6 +105,57 @@ static void a_reader_may_be_closed_by_its_welcome(void)
     end();
 }
 
+static enum err queried;
+
+static void got_file(void *owner, const struct query_file *answer)
+{
+    (void)owner;
+    queried = answer->result;
+}
+
+/* The log was found to be further than it reaches back while somebody waits for the file. */
+static void who_waits_for_a_file_that_is_read_again_is_served(void)
+{
+    begin();
+    world.config.limits.history = 16;
+    two_readers_start();
+    for (int i = 0; i < 40; i++)
+        say(bob, "{\"t\":\"edit\",\"f\":1,\"at\":0,\"ins\":\"x\"}");
+    struct conn *carl = join("Carl"); /* he waits for the log's older part */
+    world.model.held = 1u << MODEL_ROWS;
+    say(carl, "{\"t\":\"open\",\"f\":1,\"v\":1,\"ep\":\"1.test\"}");
+    world.model.append_result = STATE_TRIMMED;
+    /* Ann waits for her own edit. */
+    world_say(&world, ann, "{\"t\":\"edit\",\"f\":1,\"at\":0,\"ins\":\"y\"}");
+    world_say(&world, ann, "{\"t\":\"open\",\"f\":1,\"q\":9}");
+    world_settle(&world);
+    queried = ERR_INTERNAL;
+    registry_query_file(world.registry, "demo", "main.c", NULL, got_file);
+    world.model.held = 0;
+    world_settle(&world);
+    expect(bob, "resync");
+    expect_error(ann, "stale");
+    json_t *file = expect(ann, "file");
+    CHECK_EQ_INT(number(file, "q"), 9);
+    CHECK_EQ_INT(number(file, "v"), 40);
+    CHECK_EQ_INT(number(expect(carl, "synced"), "v"), 40);
+    CHECK_EQ_INT(queried, ERR_OK);
+    end();
+}
+
+static void a_file_that_was_given_up_is_listed_as_it_is(void)
+{
+    two_readers();
+    say(bob, "{\"t\":\"edit\",\"f\":1,\"at\":0,\"ins\":\"x\"}");
+    world.model.append_result = STATE_TRIMMED;
+    say(bob, "{\"t\":\"edit\",\"f\":1,\"at\":0,\"ins\":\"x\"}");
+    expect_error(bob, "stale");
+    say(ann, "{\"t\":\"list\"}");
+    CHECK_EQ_STR(field(expect(ann, "files"), "files"),
+                 "[{\"f\":1,\"path\":\"main.c\",\"v\":1,\"len\":12}]");
+    end();
+}
+
 int main(int argc, char **argv)
 {
     log_setup(LOG_ERROR, false);
@@ -113,5 +164,7 @@ int main(int argc, char **argv)
     RUN(of_two_that_wait_for_events_the_newer_stays);
     RUN(a_reader_may_be_closed_while_it_is_answered);
     RUN(a_reader_may_be_closed_by_its_welcome);
+    RUN(who_waits_for_a_file_that_is_read_again_is_served);
+    RUN(a_file_that_was_given_up_is_listed_as_it_is);
     return check_finish();
 }
