@@ -413,6 +413,7 @@ static void logged(struct file *file, struct batch *batch)
     }
     file->updated_at = registry->wall_ms;
     registry->counts.edits += batch->total;
+    registry->counts.acks += batch->total;
     while (!TAILQ_EMPTY(&batch->edits)) {
         struct edit *edit = TAILQ_FIRST(&batch->edits);
         TAILQ_REMOVE(&batch->edits, edit, link);
