@@ -73,10 +73,11 @@ static enum err on_open(struct session *session, const struct message *message, 
                               : find_file(session, message->f, &file, error);
     if (code)
         return code;
-    if (session->sub_count >= session->registry->config.limits.open_files &&
-        !session_find_sub(session, file))
-        return error_set(error, ERR_TOO_MANY, "a session has at most %u files open",
-                         session->registry->config.limits.open_files);
+    uint32_t most = session->registry->config.limits.open_files;
+    if (session->opens >= most ||
+        (session->sub_count + session->opens >= most && !session_find_sub(session, file)))
+        return error_set(error, ERR_TOO_MANY, "a session has at most %u files open", most);
+    session->opens++;
     struct opener *opener = mem_zalloc(sizeof *opener);
     opener->session = session->id;
     opener->q = message->q;

@@ -59,10 +59,21 @@ static void give_up_replica(struct file *file)
     file->phase = FILE_CLOSED;
 }
 
+/* It is answered, or nobody is there to hear it. */
+static void end_opener(struct file *file, struct opener *opener)
+{
+    struct session *session = registry_session(file->room->registry, opener->session);
+    TAILQ_REMOVE(&file->openers, opener, link);
+    if (session) {
+        session->opens--;
+        session->is_reading &= !opener->reading;
+    }
+    free(opener);
+}
+
 /* Ends an opener that cannot be served any more. */
 static void refuse(struct file *file, struct opener *opener, enum err code)
 {
-    TAILQ_REMOVE(&file->openers, opener, link);
     if (opener->query) {
         query_file_ready(opener->query, NULL, code);
     } else {
@@ -73,7 +84,7 @@ static void refuse(struct file *file, struct opener *opener, enum err code)
             session_error(session, &error, &opener->q, file->f, 0, false);
         }
     }
-    free(opener);
+    end_opener(file, opener);
 }
 
 static void refuse_all(struct file *file, enum err code)
@@ -379,29 +390,26 @@ static void serve_session(struct file *file, struct session *session, struct ope
         push_ring(file, session, opener->v);
         answer_synced(file, session, opener);
     } else {
-        opener->reading = true;
-        TAILQ_INSERT_TAIL(&file->openers, opener, link);
+        opener->reading = session->is_reading = true;
         read_file(file, opener->session, false, opener->v);
         return;
     }
     welcome_reader(file, session);
-    free(opener);
+    end_opener(file, opener);
 }
 
 static void serve(struct file *file, struct opener *opener)
 {
     struct session *session = registry_session(file->room->registry, opener->session);
     if (opener->query) {
-        TAILQ_REMOVE(&file->openers, opener, link);
         query_file_ready(opener->query, file, ERR_OK);
-        free(opener);
+        end_opener(file, opener);
     } else if (!session) {
-        TAILQ_REMOVE(&file->openers, opener, link);
-        free(opener);
-    } else if (!opener->reading && !edits_waiting(file, session->cid)) {
+        end_opener(file, opener);
+    } else if (!opener->reading && !edits_waiting(file, session->cid) &&
+               session_has_room(session)) {
         /* Its own edits are in the log: n in the answer is the truth, whatever the client does with
          * it. */
-        TAILQ_REMOVE(&file->openers, opener, link);
         serve_session(file, session, opener);
     }
 }
@@ -429,11 +437,12 @@ static void missed(struct file *file, const struct state_rows *rows)
         break;
     if (!opener)
         return;
+    struct session *session = registry_session(file->room->registry, opener->session);
     opener->reading = false;
+    if (session)
+        session->is_reading = false;
     if (file->phase != FILE_OPEN)
         return; /* the file is read again, and serves it then */
-    TAILQ_REMOVE(&file->openers, opener, link);
-    struct session *session = registry_session(file->room->registry, opener->session);
     if (session) {
         file_flush(file);
         uint64_t last = opener->v + rows->entry_count;
@@ -447,7 +456,7 @@ static void missed(struct file *file, const struct state_rows *rows)
         }
         welcome_reader(file, session);
     }
-    free(opener);
+    end_opener(file, opener);
 }
 
 void file_rows(struct file *file, const struct state_rows *answer)

@@ -210,6 +210,7 @@ void registry_turn(struct registry *registry, uint64_t now_ms, uint64_t wall_ms)
         TAILQ_REMOVE(&registry->dirty_sessions, session, dirty);
         session->is_dirty = false;
         session_flush(session);
+        session_go_on(session);
     }
 }
 

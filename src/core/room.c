@@ -304,6 +304,16 @@ uint64_t room_text_bytes(const struct room *room)
     return bytes;
 }
 
+void room_serve_openers(struct room *room)
+{
+    struct map_iter iter = {0};
+    while (map_next(&room->files, &iter)) {
+        struct file *file = iter.value;
+        if (!TAILQ_EMPTY(&file->openers))
+            file_serve_openers(file);
+    }
+}
+
 /* ---- the turn ---- */
 
 void room_mark_dirty(struct room *room)
@@ -388,6 +398,7 @@ static void look_at_files(struct room *room, uint64_t now_ms)
         return;
     room->counted_ms = now_ms;
     room->text_bytes = room_text_bytes(room);
+    room_serve_openers(room); /* those whose session has gone */
     close_idle_files(room, now_ms);
 }
 

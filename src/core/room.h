@@ -101,6 +101,8 @@ size_t room_file_count(const struct room *room);
  * the paths. */
 struct file_info *room_list(const struct room *room, size_t *count);
 uint64_t room_text_bytes(const struct room *room);
+/* Answers the opens of all its files that can be answered. */
+void room_serve_openers(struct room *room);
 
 /* Adds a message for everybody (own in its place for by). Takes the references. */
 void room_post(struct room *room, struct blob *message, struct blob *own, uint64_t by);

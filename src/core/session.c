@@ -201,6 +201,24 @@ void session_flush(struct session *session)
         shed(session);
 }
 
+bool session_has_room(struct session *session)
+{
+    const struct queue *queue = &session->queue;
+    if (!session->is_reading &&
+        queue->bytes + queue->snapshot_bytes < session->registry->config.limits.queue_edits)
+        return true;
+    session->is_stalled = true;
+    return false;
+}
+
+void session_go_on(struct session *session)
+{
+    if (!session->is_stalled || session->queue.count || session->phase != SESSION_LIVE)
+        return;
+    session->is_stalled = false;
+    room_serve_openers(session->room);
+}
+
 static void log_end(const struct session *session, int code, const char *reason)
 {
     char label[256], why[200];
@@ -237,6 +255,7 @@ void session_writable(struct session *session)
 {
     session->is_choked = false;
     session_flush(session);
+    session_go_on(session);
 }
 
 void session_alive(struct session *session, uint64_t now_ms)

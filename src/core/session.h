@@ -54,8 +54,11 @@ struct session {
     struct member *member;
     struct sub_list subs;
     uint32_t sub_count;
+    uint32_t opens; /* that wait for their answer */
     enum session_phase phase;
     bool is_dirty, is_choked;
+    bool is_reading; /* the log is read for one of the opens */
+    bool is_stalled; /* an open waits until what is queued was written */
     uint64_t id, cid, k;
     struct person *person; /* NULL before hello */
     char *remote;
@@ -85,6 +88,11 @@ void session_error(struct session *session, const struct error *error, const str
                    uint64_t f, uint64_t n, bool fatal);
 /* Writes what is queued as far as the socket takes it. */
 void session_flush(struct session *session);
+/* May another text, or what it missed of one, be queued? If not, its opens are served when what is
+ * queued was written. */
+bool session_has_room(struct session *session);
+/* Serves them, if it was. */
+void session_go_on(struct session *session);
 /* Ends it: leaves its room, forgets what was queued, closes the connection after what is written.
  */
 void session_close(struct session *session, int code, const char *reason);

@@ -2,6 +2,7 @@
  * that come late, floods. Most of these tests are only worth something under AddressSanitizer. */
 #include "test_core_talk.h"
 
+#include "core/session.h"
 #include "weft/base/log.h"
 
 /* hello of who was welcomed by this message, as connection k, with event e as the last known. */
@@ -156,6 +157,55 @@ static void a_file_that_was_given_up_is_listed_as_it_is(void)
     end();
 }
 
+/* Every open is answered, but a reader's queue never holds more than a few texts. */
+static void a_flood_of_opens_costs_bounded_memory(void)
+{
+    begin();
+    world.config.limits.queue_edits = 20000;
+    world_start(&world);
+    ann = join("Ann");
+    char text[12000];
+    snprintf(text, sizeof(text), "{\"t\":\"create\",\"path\":\"a\",\"text\":\"%010000d\"}", 0);
+    say(ann, text);
+    json_array_clear(ann->inbox);
+    ann->choked = true;
+    for (int i = 1; i <= 200; i++) {
+        snprintf(text, sizeof(text), "{\"t\":\"open\",\"f\":1,\"q\":%d}", i);
+        say(ann, text);
+        CHECK(ann->session->queue.snapshot_bytes < 40000);
+    }
+    CHECK_EQ_INT(ann->code, 0);
+    ann->choked = false;
+    session_writable(ann->session);
+    world_settle(&world);
+    for (int i = 1; i <= 200; i++)
+        CHECK_EQ_INT(number(expect(ann, "file"), "q"), i);
+    end();
+}
+
+static void opens_that_wait_are_counted(void)
+{
+    begin();
+    world.config.limits.open_files = 10;
+    world_start(&world);
+    ann = join("Ann");
+    say(ann, "{\"t\":\"create\",\"path\":\"a\",\"text\":\"x\"}");
+    world.model.held = 1u << MODEL_ROWS;
+    for (int i = 0; i < 10; i++)
+        say(ann, "{\"t\":\"open\",\"f\":1}");
+    say(ann, "{\"t\":\"open\",\"f\":1,\"q\":11}");
+    json_t *error = expect(ann, "error");
+    CHECK_EQ_STR(string(error, "code"), "too_many");
+    CHECK_EQ_INT(number(error, "q"), 11);
+    world.model.held = 0;
+    world_settle(&world);
+    for (int i = 0; i < 10; i++)
+        expect(ann, "file");
+    say(ann, "{\"t\":\"open\",\"f\":1}");
+    expect(ann, "file");
+    end();
+}
+
 int main(int argc, char **argv)
 {
     log_setup(LOG_ERROR, false);
@@ -166,5 +216,7 @@ int main(int argc, char **argv)
     RUN(a_reader_may_be_closed_by_its_welcome);
     RUN(who_waits_for_a_file_that_is_read_again_is_served);
     RUN(a_file_that_was_given_up_is_listed_as_it_is);
+    RUN(a_flood_of_opens_costs_bounded_memory);
+    RUN(opens_that_wait_are_counted);
     return check_finish();
 }
