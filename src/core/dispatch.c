@@ -94,9 +94,8 @@ static enum err on_close(struct session *session, const struct message *message,
 {
     (void)error;
     struct file *file = room_file(session->room, message->f);
-    struct sub *sub = file ? session_find_sub(session, file) : NULL;
-    if (sub)
-        session_unsubscribe(sub);
+    if (file)
+        file_close(file, session);
     return ERR_OK;
 }
 

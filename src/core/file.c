@@ -203,6 +203,17 @@ void file_open(struct file *file, struct opener *opener)
     file_serve_openers(file);
 }
 
+void file_close(struct file *file, struct session *session)
+{
+    struct sub *sub = session_find_sub(session, file);
+    if (sub)
+        session_unsubscribe(sub);
+    struct opener *opener;
+    TAILQ_FOREACH(opener, &file->openers, link)
+    if (session->opens && opener->session == session->id)
+        opener->closed = true;
+}
+
 static enum err replay(struct file *file, struct blob *message)
 {
     struct logged_edit edit;
@@ -359,9 +370,9 @@ static void push_ring(struct file *file, struct session *session, uint64_t after
                      file->f);
 }
 
-static void welcome_reader(struct file *file, struct session *session)
+static void welcome_reader(struct file *file, struct session *session, const struct opener *opener)
 {
-    if (session->phase != SESSION_LIVE)
+    if (session->phase != SESSION_LIVE || opener->closed)
         return;
     session_subscribe(session, file);
     presence_show(session, file);
@@ -394,7 +405,7 @@ static void serve_session(struct file *file, struct session *session, struct ope
         read_file(file, opener->session, false, opener->v);
         return;
     }
-    welcome_reader(file, session);
+    welcome_reader(file, session, opener);
     end_opener(file, opener);
 }
 
@@ -454,7 +465,7 @@ static void missed(struct file *file, const struct state_rows *rows)
         } else {
             answer_text(file, session, opener, rows->result == STATE_TRIMMED ? "trimmed" : "error");
         }
-        welcome_reader(file, session);
+        welcome_reader(file, session, opener);
     }
     end_opener(file, opener);
 }

@@ -48,6 +48,7 @@ struct opener {
     uint64_t v;
     char ep[EPOCH_SIZE];
     bool reading; /* its missed edits are being read from the log */
+    bool closed;  /* by its session, before it was answered */
 };
 TAILQ_HEAD(opener_list, opener);
 
@@ -103,6 +104,8 @@ struct author *file_author(struct file *file, uint64_t cid); /* made where there
 /* A session opens the file. Takes opener; answers now, or when the file is there and the author's
  * own edits are in the log. */
 void file_open(struct file *file, struct opener *opener);
+/* The session does not want it any more: what it asked for is still answered. */
+void file_close(struct file *file, struct session *session);
 /* The state's answer to a read. */
 void file_rows(struct file *file, const struct state_rows *answer);
 /* Applies an entry that came from the log and posts it; an error where it does not fit the replica.

@@ -206,6 +206,52 @@ static void opens_that_wait_are_counted(void)
     end();
 }
 
+/* Before the turn ends, what is queued for a reader who is not known to be slow has its limit too.
+ */
+static void answers_of_one_turn_cost_bounded_memory(void)
+{
+    begin();
+    world.config.limits.queue = 20000;
+    world_start(&world);
+    ann = join("Ann");
+    json_array_clear(ann->inbox);
+    for (int i = 0; i < 1000; i++) {
+        world_say(&world, ann, "{\"t\":\"ping\",\"ts\":1,\"q\":1}");
+        CHECK(ann->session->queue.bytes < 21000);
+    }
+    world_settle(&world);
+    for (int i = 0; i < 1000; i++)
+        expect(ann, "pong");
+    end();
+}
+
+/* A reader's close that comes before the answer to its open is not overtaken by it. */
+static void a_file_closed_while_it_loads_stays_closed(void)
+{
+    two_readers();
+    struct conn *carl = join("Carl");
+    say(ann, "{\"t\":\"create\",\"path\":\"b\",\"text\":\"x\"}");
+    json_array_clear(carl->inbox);
+    world.model.held = 1u << MODEL_ROWS;
+    say(carl, "[{\"t\":\"open\",\"f\":2,\"q\":1},{\"t\":\"close\",\"f\":2}]");
+    say(ann, "{\"t\":\"open\",\"f\":2}");
+    world.model.held = 0;
+    world_settle(&world);
+    CHECK_EQ_INT(number(expect(carl, "file"), "q"), 1);
+    say(ann, "{\"t\":\"edit\",\"f\":2,\"at\":0,\"ins\":\"x\"}");
+    expect(ann, "ack");
+    quiet(carl);
+    /* Opened again behind the close: that one counts. */
+    world.model.held = 1u << MODEL_ROWS;
+    say(ann, "{\"t\":\"create\",\"path\":\"c\",\"text\":\"x\"}");
+    say(carl, "[{\"t\":\"open\",\"f\":3},{\"t\":\"close\",\"f\":3},{\"t\":\"open\",\"f\":3}]");
+    world.model.held = 0;
+    world_settle(&world);
+    say(carl, "{\"t\":\"edit\",\"f\":3,\"at\":0,\"ins\":\"x\"}");
+    expect(carl, "ack");
+    end();
+}
+
 int main(int argc, char **argv)
 {
     log_setup(LOG_ERROR, false);
@@ -218,5 +264,7 @@ int main(int argc, char **argv)
     RUN(a_file_that_was_given_up_is_listed_as_it_is);
     RUN(a_flood_of_opens_costs_bounded_memory);
     RUN(opens_that_wait_are_counted);
+    RUN(answers_of_one_turn_cost_bounded_memory);
+    RUN(a_file_closed_while_it_loads_stays_closed);
     return check_finish();
 }
