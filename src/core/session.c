@@ -154,6 +154,8 @@ void session_push(struct session *session, struct blob *message, enum queue_clas
     mark_dirty(session);
     if (session->is_choked)
         shed(session);
+    else if (session->queue.bytes > session->registry->config.limits.queue)
+        session_flush(session); /* nobody's answers of one turn may fill the memory */
 }
 
 void session_push_buf(struct session *session, struct buf *out)
