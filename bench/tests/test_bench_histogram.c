@@ -40,7 +40,7 @@ static void quantiles_are_close_from_above(void)
     }
     qsort(values, COUNT, sizeof *values, compare);
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
-        size_t rank = (size_t)(shares[i] * COUNT + 0.999999);
+        size_t rank = (size_t)(shares[i] * (double)COUNT + 0.999999);
         uint64_t exact = values[rank - 1];
         uint64_t found = histogram_quantile(&histogram, shares[i]);
         CHECK(found >= exact);
