@@ -116,4 +116,34 @@ static CHECK_UNUSED void world_project(struct world *world)
     CHECK_EQ_INT(probe_open(&world->probe, 5, 1, false), STATE_OK);
 }
 
+static CHECK_UNUSED void copy_file(const char *from, const char *to)
+{
+    char block[65536];
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    REQUIRE(in && out);
+    for (size_t len; (len = fread(block, 1, sizeof(block), in)) > 0;)
+        REQUIRE(fwrite(block, 1, len, out) == len);
+    fclose(in);
+    fclose(out);
+}
+
+/* Copies what a kill -9 would leave behind at this moment into a world of its own. */
+static CHECK_UNUSED void copy_world(const struct world *from, struct world *to)
+{
+    char path[PATH_MAX];
+    static const char *const names[] = {"weft.db", "weft.db-wal"};
+    world_init(to);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/%s", from->folder, names[i]);
+        copy_file(path, world_path(to, names[i]));
+    }
+}
+
+/* Appends "word " at the end of file 1, from version to version; its text is "base" and words. */
+static CHECK_UNUSED void write_words(struct world *world, uint64_t from, uint64_t to)
+{
+    for (uint64_t v = from; v < to; v++)
+        CHECK_EQ_INT(probe_append(&world->probe, 1, v, 5, v + 1, 0, 4 + 5 * v, "word "), STATE_OK);
+}
+
 #endif
