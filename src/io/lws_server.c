@@ -34,7 +34,7 @@
 #define TICK_MS 50
 #define PAUSE_MS 250
 #define ACCEPTS_PER_TURN 64
-#define RX_BUFFER 1024 /* per connection; see docs/decisions/libwebsockets.md */
+#define RX_BUFFER 1024 /* per connection; see docs/decisions/0004-libwebsockets-on-libuv.md */
 #define FRAGMENT_ROOM 65540
 #define REQUEST_MAX 8192 /* bytes of a request's line and headers */
 #define HANDSHAKE_S 5
@@ -235,8 +235,8 @@ static int port_of(int fd)
                                              : ((struct sockaddr_in *)&bound)->sin_port);
 }
 
-ERR_CHECKED static enum err start_listening(struct lws_server *server, const char *host, int port,
-                                            struct error *error)
+ERR_CHECKED static enum err find_port(struct lws_server *server, const char *host, int port,
+                                      struct error *error)
 {
     struct addrinfo *addresses, hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
     char service[8];
@@ -252,9 +252,6 @@ ERR_CHECKED static enum err start_listening(struct lws_server *server, const cha
         return error_set(error, ERR_INTERNAL, "cannot listen on %.60s port %d: %s", host, port,
                          strerror(errno));
     server->port = port_of(server->listen_fd);
-    uv_poll_init(server->loop, &server->listener, server->listen_fd);
-    server->listener.data = server;
-    uv_poll_start(&server->listener, UV_READABLE, listened);
     return ERR_OK;
 }
 
@@ -283,8 +280,7 @@ ERR_CHECKED static enum err create_context(struct lws_server *server, struct err
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = protocols,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
-                   LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8,
         .foreign_loops = loops,
         .timeout_secs = HANDSHAKE_S,
         .timeout_secs_ah_idle = HANDSHAKE_S,
@@ -300,12 +296,25 @@ ERR_CHECKED static enum err create_context(struct lws_server *server, struct err
         return error_set(error, ERR_INTERNAL,
                          "libwebsockets does not start; is its libuv plug-in "
                          "(libwebsockets-evlib-uv) installed?");
-    server->vhost = lws_create_vhost(server->context, &info);
-    if (!server->vhost)
-        return error_set(error, ERR_INTERNAL, "libwebsockets does not start");
+    server->vhost = lws_get_vhost_by_name(server->context, info.vhost_name);
+    assert(server->vhost);
     return ERR_OK;
 }
 
+static void start_turning(struct lws_server *server)
+{
+    uv_poll_init(server->loop, &server->listener, server->listen_fd);
+    uv_check_init(server->loop, &server->check);
+    uv_timer_init(server->loop, &server->tick);
+    uv_timer_init(server->loop, &server->pause);
+    server->listener.data = server->check.data = server;
+    server->tick.data = server->pause.data = server;
+    uv_poll_start(&server->listener, UV_READABLE, listened);
+    uv_check_start(&server->check, checked);
+    lws_tap_attach(server);
+}
+
+/* What can fail comes first, so that nothing of it is in the loop then. */
 struct lws_server *lws_server_new(const struct lws_server_config *config, struct error *error)
 {
     struct lws_server *server = mem_zalloc(sizeof(*server));
@@ -314,27 +323,21 @@ struct lws_server *lws_server_new(const struct lws_server_config *config, struct
     server->http = *config->http;
     server->hello_frame = config->hello_frame;
     server->listen_fd = -1;
-    server->scratch = mem_alloc(FRAGMENT_ROOM);
     map_init(&server->conn_by_fd);
     map_init(&server->exchange_by_id);
     TAILQ_INIT(&server->by_ping);
     TAILQ_INIT(&server->by_message);
     TAILQ_INIT(&server->by_end);
-    uv_check_init(server->loop, &server->check);
-    uv_timer_init(server->loop, &server->tick);
-    uv_timer_init(server->loop, &server->pause);
-    server->check.data = server->tick.data = server->pause.data = server;
-    uv_check_start(&server->check, checked);
-    if (create_context(server, error) == ERR_OK &&
-        start_listening(server, config->host, config->port, error) == ERR_OK) {
-        lws_tap_attach(server);
-        return server;
+    if (find_port(server, config->host, config->port, error) != ERR_OK ||
+        create_context(server, error) != ERR_OK) {
+        if (server->listen_fd >= 0)
+            close(server->listen_fd);
+        free(server);
+        return NULL;
     }
-    lws_server_stop(server);
-    while (uv_run(server->loop, UV_RUN_NOWAIT) != 0)
-        ;
-    lws_server_free(server);
-    return NULL;
+    server->scratch = mem_alloc(FRAGMENT_ROOM);
+    start_turning(server);
+    return server;
 }
 
 int lws_server_port(const struct lws_server *server)
@@ -353,6 +356,8 @@ void lws_server_stop(struct lws_server *server)
     uv_close((uv_handle_t *)&server->pause, NULL);
     if (server->context)
         lws_context_destroy(server->context);
+    while (!TAILQ_EMPTY(&server->by_ping)) /* who was on the way out already */
+        ws_closed(TAILQ_FIRST(&server->by_ping));
 }
 
 void lws_server_free(struct lws_server *server)

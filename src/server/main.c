@@ -202,14 +202,14 @@ static void stop(struct server *server)
     uv_close((uv_handle_t *)&server->watch, NULL);
     if (server->lws)
         lws_server_stop(server->lws);
+    if (server->registry)
+        registry_free(server->registry); /* takes leave of the storage */
     if (server->storage)
         storage_close(server->storage);
     uv_run(&server->loop, UV_RUN_DEFAULT);
     if (server->lws)
         lws_server_free(server->lws);
     routes_free(server->routes);
-    if (server->registry)
-        registry_free(server->registry);
     templates_close(&server->templates);
     signer_free(server->signer);
     uv_loop_close(&server->loop);
