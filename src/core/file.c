@@ -503,7 +503,7 @@ void file_reset(struct file *file)
 void file_deleted(struct file *file)
 {
     file_flush(file);
-    file->phase = FILE_DELETED;
+    file->phase = FILE_CLOSED;
     edits_drop_all(file, ERR_GONE, "the file was deleted");
     refuse_all(file, ERR_GONE);
     while (!TAILQ_EMPTY(&file->subs))

@@ -52,7 +52,7 @@ struct opener {
 };
 TAILQ_HEAD(opener_list, opener);
 
-enum file_phase { FILE_CLOSED, FILE_LOADING, FILE_OPEN, FILE_DELETED };
+enum file_phase { FILE_CLOSED, FILE_LOADING, FILE_OPEN };
 
 struct file {
     TAILQ_ENTRY(file) dirty; /* has something to send at the end of the turn */

@@ -223,8 +223,7 @@ void room_leave(struct room *room, struct session *session)
 
 struct file *room_file(const struct room *room, uint64_t f)
 {
-    struct file *file = map_find(&room->files, f);
-    return file && file->phase != FILE_DELETED ? file : NULL;
+    return map_find(&room->files, f);
 }
 
 struct file *room_file_at(const struct room *room, const char *path, size_t len)
@@ -265,6 +264,8 @@ void room_remove_file(struct room *room, struct file *file)
 {
     map_remove_text(&room->paths, file->path, strlen(file->path));
     file_deleted(file);
+    map_remove(&room->files, file->f);
+    file_free(file);
 }
 
 size_t room_file_count(const struct room *room)

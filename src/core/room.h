@@ -46,7 +46,7 @@ struct room {
     uint64_t e;
     enum room_phase phase;
     unsigned pending; /* calls of ports that are not answered yet */
-    struct map files; /* f → struct file, deleted ones too until the room goes */
+    struct map files; /* f → struct file */
     struct map paths; /* path → struct file */
     uint64_t newest_f;
     struct session_list sessions;
@@ -95,6 +95,7 @@ struct file *room_file_at(const struct room *room, const char *path, size_t len)
 ERR_CHECKED enum err room_no_file(const struct room *room, uint64_t f, struct error *error);
 struct file *room_add_file(struct room *room, uint64_t f, const char *path);
 void room_rename_file(struct room *room, struct file *file, const char *path);
+/* Frees it: an answer that comes for it later finds nothing. */
 void room_remove_file(struct room *room, struct file *file);
 size_t room_file_count(const struct room *room);
 /* Every live file in the order of ids: returns a new array of *count for the protocol, borrowing

@@ -2,7 +2,7 @@
  * that come late, floods. Most of these tests are only worth something under AddressSanitizer. */
 #include "test_core_talk.h"
 
-#include "core/session.h"
+#include "core/root.h"
 #include "weft/base/log.h"
 
 /* hello of who was welcomed by this message, as connection k, with event e as the last known. */
@@ -252,6 +252,33 @@ static void a_file_closed_while_it_loads_stays_closed(void)
     end();
 }
 
+/* Files that come and go leave nothing behind. */
+static void deleted_files_are_forgotten(void)
+{
+    two_readers();
+    const struct room *room = TAILQ_FIRST(&world.registry->rooms);
+    for (int i = 0; i < 20; i++) {
+        char text[100];
+        snprintf(text, sizeof(text), "{\"t\":\"create\",\"path\":\"temporary\",\"text\":\"x\"}");
+        say(ann, text);
+        snprintf(text, sizeof(text), "{\"t\":\"open\",\"f\":%d}", i + 2);
+        say(bob, text);
+        snprintf(text, sizeof(text), "{\"t\":\"edit\",\"f\":%d,\"at\":0,\"ins\":\"x\"}", i + 2);
+        world_say(&world, bob, text);
+        world_end_turn(&world); /* the append is under way */
+        snprintf(text, sizeof(text), "{\"t\":\"delete\",\"f\":%d}", i + 2);
+        world_say(&world, ann, text);
+        world.model.held = 1u << MODEL_APPENDED;
+        world_settle(&world);
+        world.model.held = 0;
+        world_settle(&world);
+    }
+    CHECK_EQ_INT(room->files.count, 1);
+    say(bob, "{\"t\":\"open\",\"f\":5}");
+    expect_error(bob, "gone");
+    end();
+}
+
 int main(int argc, char **argv)
 {
     log_setup(LOG_ERROR, false);
@@ -266,5 +293,6 @@ int main(int argc, char **argv)
     RUN(opens_that_wait_are_counted);
     RUN(answers_of_one_turn_cost_bounded_memory);
     RUN(a_file_closed_while_it_loads_stays_closed);
+    RUN(deleted_files_are_forgotten);
     return check_finish();
 }
