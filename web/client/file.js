@@ -1,7 +1,7 @@
 // One open file, as a program or an editor sees it: a text that can be edited at once, events for what others do, and the
 // truth about what is acknowledged and saved. The rules are in core.js, the wire belongs to the project.
 
-import { fromSplices, isIdentity, parse } from "./change.js";
+import { fromSplices, isIdentity, mapPos, parse } from "./change.js";
 import { clean, cleanText } from "./clean.js";
 import { diff } from "./diff.js";
 import { Emitter, WeftError } from "./events.js";
@@ -142,11 +142,16 @@ export class FileSession extends Emitter {
     const c = clean(this.#parse(changes), (pos) => core.unitAt(pos));
     if (isIdentity(c)) return c;
     core.local(c, sel ?? null);
-    if (sel) this.sel = sel;
+    this.sel = sel ?? this.#mapped(c);
     this.cursorDue = false;
     this.#changed({ changes: c, remote: false, reset: false, origin });
     this.#project.edited(this);
     return c;
+  }
+
+  /** @param {Change} changes @returns {number[] | null} own selection after them */
+  #mapped(changes) {
+    return this.sel && this.sel.map((pos) => mapPos(changes, pos));
   }
 
   /** @param {Change | Splice | readonly Splice[]} changes @returns {Change} */
@@ -217,6 +222,7 @@ export class FileSession extends Emitter {
     this.#text = null;
     this.changeCount++;
     this.presence.map(event.changes);
+    if (event.remote) this.sel = this.#mapped(event.changes);
     before?.();
     this.emit("change", event);
     if (event.remote) this.emit("remote", event);

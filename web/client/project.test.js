@@ -432,6 +432,25 @@ test("whatever a server says, nothing throws", async () => {
   project.close();
 });
 
+test("the own caret moves with the others' typing, and is told as it stands after a cut", async () => {
+  const world = makeWorld();
+  const ann = join(world);
+  const bob = join(world);
+  await world.clock.advance(500);
+  const [of, at] = [ann.open("a.txt"), bob.open("a.txt")];
+  await world.clock.advance(500);
+  bob.cut(true);
+  at.edit({ from: 5, insert: "!" }, { sel: [6, 6] });
+  at.edit({ from: 6, insert: "?" }, { sel: [7, 7] });
+  of.edit({ from: 0, insert: "well, " }, { sel: [6, 6] });
+  await world.clock.advance(500);
+  bob.cut(false);
+  await world.clock.advance(5000);
+  assert.equal(serverText(world), "well, hello!?");
+  assert.deepEqual(at.sel, [13, 13]);
+  assert.deepEqual(of.cursors.get(bob.me.cid)?.sel, [13, 13]);
+});
+
 test("a new name is told to the others, who see the same client", async () => {
   const world = makeWorld();
   const ann = join(world, { name: "Ann" });
