@@ -35,11 +35,13 @@ export function details(project, status) {
   for (const name of ["status", "state", "peers", "rtt", "me"]) project.on(name, render);
   status.documents.on("status", render);
   status.documents.on("active", render);
-  status.chip.addEventListener("click", () => popover.togglePopover());
+  status.chip.addEventListener("click", () => {
+    popover.togglePopover();
+    render();
+  });
   popover.addEventListener("toggle", () => {
     const open = popover.matches(":popover-open");
     status.chip.setAttribute("aria-expanded", String(open));
-    if (open) render();
   });
   return popover;
 }
