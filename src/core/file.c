@@ -388,6 +388,12 @@ static const char *resume_problem(const struct file *file, const struct opener *
     return NULL;
 }
 
+static void read_missed(struct file *file, struct session *session, struct opener *opener)
+{
+    opener->reading = session->is_reading = true;
+    read_file(file, opener->session, false, opener->v);
+}
+
 /* What was posted earlier in this turn goes to those who had the file open, before anybody joins
  * them. */
 static void serve_session(struct file *file, struct session *session, struct opener *opener)
@@ -401,8 +407,7 @@ static void serve_session(struct file *file, struct session *session, struct ope
         push_ring(file, session, opener->v);
         answer_synced(file, session, opener);
     } else {
-        opener->reading = session->is_reading = true;
-        read_file(file, opener->session, false, opener->v);
+        read_missed(file, session, opener);
         return;
     }
     welcome_reader(file, session, opener);
@@ -439,7 +444,39 @@ void file_serve_openers(struct file *file)
     }
 }
 
+/* May a reader be given these entries and then what the replica holds? More than its queue would
+ * close it, and again when it comes back; then the text is less. */
+static bool is_sendable(const struct file *file, const struct state_rows *rows)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < rows->entry_count; i++)
+        bytes += rows->entries[i]->len;
+    return bytes > 0 && bytes < file->room->registry->config.limits.queue / 2;
+}
+
 /* The older part of what a client missed, then what the replica holds. */
+static void answer_missed(struct file *file, struct session *session, struct opener *opener,
+                          const struct state_rows *rows)
+{
+    file_flush(file);
+    if (rows->result != STATE_OK || !is_sendable(file, rows)) {
+        bool failed = rows->result != STATE_OK && rows->result != STATE_TRIMMED;
+        answer_text(file, session, opener, failed ? "error" : "trimmed");
+    } else {
+        for (size_t i = 0; i < rows->entry_count; i++)
+            session_push(session, blob_ref(rows->entries[i]), QUEUE_PLAIN, file->f);
+        opener->v += rows->entry_count;
+        if (opener->v < document_oldest(file->document)) {
+            read_missed(file, session, opener); /* so much was logged meanwhile */
+            return;
+        }
+        push_ring(file, session, opener->v);
+        answer_synced(file, session, opener);
+    }
+    welcome_reader(file, session, opener);
+    end_opener(file, opener);
+}
+
 static void missed(struct file *file, const struct state_rows *rows)
 {
     struct opener *opener;
@@ -454,20 +491,10 @@ static void missed(struct file *file, const struct state_rows *rows)
         session->is_reading = false;
     if (file->phase != FILE_OPEN)
         return; /* the file is read again, and serves it then */
-    if (session) {
-        file_flush(file);
-        uint64_t last = opener->v + rows->entry_count;
-        if (rows->result == STATE_OK && last >= document_oldest(file->document)) {
-            for (size_t i = 0; i < rows->entry_count; i++)
-                session_push(session, blob_ref(rows->entries[i]), QUEUE_PLAIN, file->f);
-            push_ring(file, session, last);
-            answer_synced(file, session, opener);
-        } else {
-            answer_text(file, session, opener, rows->result == STATE_TRIMMED ? "trimmed" : "error");
-        }
-        welcome_reader(file, session, opener);
-    }
-    end_opener(file, opener);
+    if (session)
+        answer_missed(file, session, opener, rows);
+    else
+        end_opener(file, opener);
 }
 
 void file_rows(struct file *file, const struct state_rows *answer)
