@@ -46,8 +46,11 @@ void presence_edited(struct room *room, struct file *file, uint64_t cid, uint64_
                      const struct selection *sel)
 {
     struct member *member = room_member(room, cid);
-    /* A cursor that waits for the tick is newer than the edit it was sent after. */
-    if (!member || member->is_moved)
+    if (!member)
+        return;
+    /* A cursor that waits for the tick is newer where its author had seen this edit in the log, or
+     * has gone to another file since. */
+    if (member->is_moved && (member->v >= v || member->f != file->f))
         return;
     keep(member, file->f, v, sel);
     if (member->told_f != file->f && member->session)
