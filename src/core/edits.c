@@ -269,6 +269,22 @@ bool edits_waiting(const struct file *file, uint64_t cid)
     return author && (author->n_taken > author->n || author->shorts);
 }
 
+static void resolve_short(struct file *file, struct author *author, struct edit *edit)
+{
+    struct error error = {ERR_OK, ""};
+    enum err code = author->is_broken
+                        ? error_set(&error, ERR_NOT_OPEN, "the edit before it was refused")
+                        : resolve(file, edit, &error);
+    author->is_broken = code && author->shorts > 0;
+    if (code == ERR_OK) {
+        take(file, edit);
+        return;
+    }
+    edit->n = 0;
+    refuse(file, edit, code, error.text);
+    edit_free(edit);
+}
+
 /* Short forms whose author has nothing else waiting any more. */
 static void resolve_shorts(struct file *file)
 {
@@ -280,14 +296,7 @@ static void resolve_shorts(struct file *file)
             continue;
         TAILQ_REMOVE(&file->shorts, edit, link);
         author->shorts--;
-        struct error error = {ERR_OK, ""};
-        if (resolve(file, edit, &error)) {
-            edit->n = 0;
-            refuse(file, edit, error.code, error.text);
-            edit_free(edit);
-        } else {
-            take(file, edit);
-        }
+        resolve_short(file, author, edit);
     }
 }
 
@@ -497,6 +506,7 @@ static void drop_list(struct file *file, struct edit_list *list, enum err code, 
             author->n_taken = author->n;
         else
             author->shorts--;
+        author->is_broken = author->shorts > 0;
         refuse(file, edit, code, why);
         edit_free(edit);
     }
@@ -599,6 +609,7 @@ void edits_fence(struct room *room, uint64_t cid)
         fence_list(file, &file->waiting, cid);
         fence_list(file, &file->shorts, cid);
         author->shorts = 0;
+        author->is_broken = false;
         author->n_taken = author->n;
         const struct batch *batch = file->batch;
         for (size_t i = 0; batch && i < batch->total; i++)

@@ -19,6 +19,7 @@ struct author {
     uint64_t n_taken; /* last accepted here: in the log or waiting */
     uint64_t version; /* of its newest entry; 0 = none that we know */
     unsigned shorts;  /* short forms that wait for the author's earlier edits */
+    bool is_broken;   /* one before them was refused, so that their positions mean nothing */
 };
 
 /* An edit that waits for the log. Its change sets apply to the document's present version, one
