@@ -113,7 +113,8 @@ export class Workspace {
     this.documents.on("active", (file) => this.#show(file));
     this.documents.on("list", () => this.#renamed());
     this.project.on("files", (changes) => this.#tellDeleted(changes));
-    this.project.on("error", (error) => toast(sentence(error)));
+    // What ends the connection for good is said in the place of the editor.
+    this.project.on("error", (error) => error.fatal || toast(sentence(error)));
     this.project.on("state", () => this.project.error && this.#ended());
     this.people.on("renamed", (name) => this.#takeName(name));
     addEventListener("keydown", (event) => this.#key(event), { signal, capture: true });
