@@ -6,6 +6,7 @@
 #include "tree.h"
 #include "weft/base/blob.h"
 #include "weft/base/mem.h"
+#include "weft/text/change.h"
 #include "weft/text/path.h"
 #include "weft/text/rope.h"
 #include <assert.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #define KEPT_BYTES 65536u /* of frames while a session is joining */
+#define TOKEN_PARTS 100u  /* an edit counts as one message more for each so many parts */
 
 static enum err on_hello(struct session *session, const struct message *message,
                          struct error *error)
@@ -110,11 +112,28 @@ static enum err find_open(const struct session *session, uint64_t f, struct file
                : error_set(error, ERR_NOT_OPEN, "%s", err_text(ERR_NOT_OPEN));
 }
 
+/* What an edit costs everybody is in its parts. */
+static enum err take_parts(struct session *session, const struct message *message,
+                           struct error *error)
+{
+    struct rate rate = session->registry->config.rates[RATE_edit];
+    size_t parts = 0;
+    for (size_t i = 0; i < message->u.edit.count; i++)
+        parts += change_parts(message->u.edit.changes[i]);
+    if (bucket_take(&session->buckets[RATE_edit], rate, session->registry->now_ms,
+                    parts / TOKEN_PARTS))
+        return ERR_OK;
+    return error_set(error, ERR_RATE, "more than %u parts of change sets a second",
+                     rate.per_s * TOKEN_PARTS);
+}
+
 static enum err on_edit(struct session *session, const struct message *message, struct error *error)
 {
     struct file *file;
     enum err code = find_open(session, message->f, &file, error);
-    return code ? code : edits_accept(session, file, message, error);
+    if (code || (code = take_parts(session, message, error)))
+        return code;
+    return edits_accept(session, file, message, error);
 }
 
 static enum err on_cursor(struct session *session, const struct message *message,

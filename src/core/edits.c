@@ -24,6 +24,9 @@
 #include <string.h>
 
 #define BATCH_ENTRIES 256u
+/* Mapping one message takes at most about so many steps of some 12 ns, one for each part of it and
+ * of each entry it is mapped over. Who is further behind opens the file again, and maps himself. */
+#define MAP_STEPS 2000000u
 
 struct batch {
     struct edit_list edits; /* as they waited */
@@ -182,6 +185,22 @@ static struct edit *new_edit(const struct session *session, const struct message
     return edit;
 }
 
+static enum err check_steps(const struct file *file, const struct message *message,
+                            struct error *error)
+{
+    size_t parts = 0, count = message->u.edit.count, steps = 0;
+    for (size_t i = 0; i < count; i++)
+        parts += change_parts(message->u.edit.changes[i]);
+    for (uint64_t at = message->u.edit.v + 1; at <= document_version(file->document); at++) {
+        steps += parts + count * change_parts(document_entry(file->document, at)->change);
+        if (steps > MAP_STEPS)
+            return error_set(error, ERR_STALE,
+                             "version %" PRIu64 " is too old for an edit so large",
+                             message->u.edit.v);
+    }
+    return ERR_OK;
+}
+
 static enum err accept_list(struct session *session, struct file *file,
                             const struct message *message, struct error *error)
 {
@@ -193,7 +212,8 @@ static enum err accept_list(struct session *session, struct file *file,
         session->registry->counts.duplicates += duplicate;
         return code;
     }
-    if ((code = check_version(file, author, v, error)))
+    if ((code = check_version(file, author, v, error)) ||
+        (code = check_steps(file, message, error)))
         return code;
     size_t len = document_len_at(file->document, v);
     if (change_len_before(message->u.edit.changes[0]) != len)

@@ -167,12 +167,7 @@ void file_deliver(struct file *file, struct outbox *outbox, enum queue_class cla
     struct sub *sub, *next;
     LIST_EACH_SAFE(sub, &file->subs, of_file, next)
     {
-        struct session *session = sub->session;
-        struct blob *message = outbox_has_author(outbox, session->cid)
-                                   ? outbox_for_author(outbox, session->cid)
-                                   : blob_ref(outbox_all(outbox));
-        if (message)
-            session_push(session, message, class, file->f);
+        session_deliver(sub->session, outbox, class, file->f);
         counts->deliveries += outbox->count;
     }
     outbox_clear(outbox);

@@ -3,6 +3,7 @@
 #include "weft/base/blob.h"
 #include "weft/base/list.h"
 #include "weft/base/mem.h"
+#include "weft/text/change.h"
 #include "weft/text/rope.h"
 #include <stdlib.h>
 #include <string.h>
@@ -57,14 +58,31 @@ void presence_edited(struct room *room, struct file *file, uint64_t cid, uint64_
         presence_move(member->session, file, v, member->sel ? sel : NULL);
 }
 
+#define MAP_STEPS                                                                                  \
+    100000u /* that one cursor may take: positions, each over the parts of each entry */
+
+/* The oldest version, from v on, from which so many positions are moved. Those from before it are
+ * clamped, like those that the replica does not reach back to. */
+static uint64_t moved_from(const struct document *document, uint64_t v, size_t positions)
+{
+    uint64_t from = document_version(document);
+    size_t steps = 0;
+    while (from > v && from > document_oldest(document) && steps < MAP_STEPS) {
+        steps += positions * change_parts(document_entry(document, from)->change);
+        from--;
+    }
+    return from;
+}
+
 /* The cursor as it stands in the file's present text. */
 static struct blob *encode(struct buf *out, struct member *member, const struct file *file)
 {
     struct cursor cursor = {.by = member->cid};
     if (file && file->document) {
         const struct document *document = file->document;
+        uint64_t from = moved_from(document, member->v, member->sel ? member->sel->count : 0);
         for (size_t i = 0; member->sel && i < member->sel->count; i++)
-            member->sel->pos[i] = document_map_pos(document, member->v, member->sel->pos[i], -1);
+            member->sel->pos[i] = document_map_pos(document, from, member->sel->pos[i], -1);
         member->v = document_version(document);
         cursor.f = file->f;
         cursor.v = member->v;

@@ -344,13 +344,7 @@ void room_deliver(struct room *room, struct outbox *outbox, enum queue_class cla
         return;
     struct session *session, *next;
     LIST_EACH_SAFE(session, &room->sessions, of_room, next)
-    {
-        struct blob *message = outbox_has_author(outbox, session->cid)
-                                   ? outbox_for_author(outbox, session->cid)
-                                   : blob_ref(outbox_all(outbox));
-        if (message)
-            session_push(session, message, class, 0);
-    }
+    session_deliver(session, outbox, class, 0);
     outbox_clear(outbox);
 }
 

@@ -1,5 +1,6 @@
 #include "session.h"
 #include "file.h"
+#include "outbox.h"
 #include "room.h"
 #include "root.h"
 #include "weft/base/blob.h"
@@ -156,6 +157,24 @@ void session_push(struct session *session, struct blob *message, enum queue_clas
         shed(session);
     else if (session->queue.bytes > session->registry->config.limits.queue)
         session_flush(session); /* nobody's answers of one turn may fill the memory */
+}
+
+void session_deliver(struct session *session, struct outbox *outbox, enum queue_class class,
+                     uint64_t f)
+{
+    struct blob *message = outbox_has_author(outbox, session->cid)
+                               ? outbox_for_author(outbox, session->cid)
+                               : blob_ref(outbox_all(outbox));
+    if (!message)
+        return;
+    bool is_first =
+        session->phase == SESSION_LIVE && !session->is_choked && session->queue.count == 0;
+    if (is_first && conn_write(session->conn, message)) {
+        session->registry->counts.frames_out++;
+        blob_unref(message);
+    } else {
+        session_push(session, message, class, f);
+    }
 }
 
 void session_push_buf(struct session *session, struct buf *out)

@@ -16,6 +16,7 @@
 struct blob;
 struct file;
 struct member;
+struct outbox;
 struct room;
 
 enum session_phase {
@@ -81,6 +82,10 @@ void session_forget_greeting(struct session *session);
  * session. */
 void session_push(struct session *session, struct blob *message, enum queue_class class,
                   uint64_t f);
+/* Gives it its part of what an audience gets: to the socket at once where nothing stands before it,
+ * else behind what is queued. */
+void session_deliver(struct session *session, struct outbox *outbox, enum queue_class class,
+                     uint64_t f);
 /* The same for the text in out, which is reset. */
 void session_push_buf(struct session *session, struct buf *out);
 /* Tells of an error; fatal ones close by err_close_code(error->code). */
