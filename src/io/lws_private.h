@@ -40,12 +40,13 @@ struct conn {
     struct frames frames;
     uint32_t frames_spent; /* of a burst, earned back with time */
     uint64_t frames_ms;
-    struct frames_verdict refusal; /* code ≠ 0: a forbidden frame came */
 
     struct blob *sending; /* goes out as fragments; sent bytes of it so far */
     uint32_t sent;
     bool wants_write;
 
+    int refused_code; /* ≠ 0: a forbidden frame came, and why */
+    const char *refused_reason;
     int close_code; /* 0: open */
     char *close_reason;
     bool is_ending; /* the close frame has not been handed to libwebsockets */
@@ -66,7 +67,8 @@ struct lws_server {
     int listen_fd, port;
     bool is_stopped;
     size_t hello_frame;
-    struct map conn_by_fd;
+    struct conn **by_fd; /* fd_count places */
+    size_t fd_count, conn_count;
     struct conn_list by_ping, by_message, by_end;
     unsigned char *scratch; /* one fragment with its header */
     struct map exchange_by_id;
@@ -74,6 +76,8 @@ struct lws_server {
 };
 
 uint64_t server_now_ms(const struct lws_server *server);
+/* The connection on a descriptor of the server's, or NULL. */
+struct conn *server_find_conn(const struct lws_server *server, int fd);
 
 /* ---- ws_lws.c: what libwebsockets' callback is told, as it has to be answered ---- */
 
@@ -86,8 +90,8 @@ int ws_peer_closes(struct conn *conn, unsigned char *payload, size_t len);
 int ws_writable(struct conn *conn);
 void ws_closed(struct conn *conn);
 
-/* A forbidden frame came: ends the connection in ws_finish. */
-void ws_forbid(struct conn *conn, struct frames_verdict verdict);
+/* A forbidden frame came: what was good before it still counts, and then the connection ends. */
+void ws_forbid(struct conn *conn, int code, const char *reason);
 /* Ends what was to be ended in this turn. */
 void ws_finish(struct lws_server *server);
 /* Pings who was not pinged for long, and ends messages that take too long. */
@@ -108,7 +112,7 @@ bool http_is_ambiguous(struct lws *wsi);
 
 /* ---- lws_tap.c ---- */
 
-/* From now on this thread's reads of the connections in conn_by_fd are looked at. NULL ends it. */
+/* From now on this thread's reads of the connections in by_fd are looked at. NULL ends it. */
 void lws_tap_attach(struct lws_server *server);
 
 #endif

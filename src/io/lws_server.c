@@ -34,7 +34,7 @@
 #define TICK_MS 50
 #define PAUSE_MS 250
 #define ACCEPTS_PER_TURN 64
-#define RX_BUFFER 1024 /* per connection; see docs/decisions/0004-libwebsockets-on-libuv.md */
+#define RX_BUFFER 160 /* per connection; see docs/decisions/0004-libwebsockets-on-libuv.md */
 #define FRAGMENT_ROOM 65540
 #define REQUEST_MAX 8192 /* bytes of a request's line and headers */
 #define HANDSHAKE_S 5
@@ -68,7 +68,7 @@ static void checked(uv_check_t *check)
 static bool is_idle(const struct lws_server *server)
 {
     const struct registry_counts *counts = registry_counts(server->registry);
-    return server->conn_by_fd.count == 0 && counts->sessions == 0 && counts->rooms == 0;
+    return server->conn_count == 0 && counts->sessions == 0 && counts->rooms == 0;
 }
 
 static void ticked(uv_timer_t *tick)
@@ -85,6 +85,37 @@ void lws_server_wake(struct lws_server *server)
 {
     if (!server->is_stopped && !uv_is_active((uv_handle_t *)&server->tick))
         uv_timer_start(&server->tick, ticked, TICK_MS, TICK_MS);
+}
+
+/* ---- connections by their descriptors, which are small numbers ---- */
+
+struct conn *server_find_conn(const struct lws_server *server, int fd)
+{
+    return (size_t)fd < server->fd_count ? server->by_fd[fd] : NULL;
+}
+
+static struct conn *remember(struct lws_server *server, int fd)
+{
+    if ((size_t)fd >= server->fd_count) {
+        size_t count = (size_t)fd * 2;
+        server->by_fd = mem_realloc_array(server->by_fd, count, sizeof(*server->by_fd));
+        memset(server->by_fd + server->fd_count, 0,
+               (count - server->fd_count) * sizeof(*server->by_fd));
+        server->fd_count = count;
+    }
+    struct conn *conn = mem_zalloc(sizeof(*conn));
+    conn->server = server;
+    conn->fd = fd;
+    server->by_fd[fd] = conn;
+    server->conn_count++;
+    return conn;
+}
+
+static void forget(struct conn *conn)
+{
+    conn->server->by_fd[conn->fd] = NULL;
+    conn->server->conn_count--;
+    free(conn);
 }
 
 /* ---- the callback: one line a reason ---- */
@@ -128,8 +159,7 @@ static int called_back(struct lws *wsi, enum lws_callback_reasons reason, void *
         lws_set_opaque_user_data(wsi, NULL);
         ws_closed(conn);
         http_closed(conn);
-        map_remove(&conn->server->conn_by_fd, (uint64_t)conn->fd);
-        free(conn);
+        forget(conn);
         return 0;
     default:
         return 0;
@@ -150,10 +180,7 @@ static const struct lws_protocols protocols[] = {
 
 static void adopt(struct lws_server *server, int fd)
 {
-    struct conn *conn = mem_zalloc(sizeof(*conn));
-    conn->server = server;
-    conn->fd = fd;
-    map_put(&server->conn_by_fd, (uint64_t)fd, conn);
+    struct conn *conn = remember(server, fd);
     lws_adopt_desc_t socket = {
         .vh = server->vhost,
         .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
@@ -164,9 +191,8 @@ static void adopt(struct lws_server *server, int fd)
     struct lws *wsi = lws_adopt_descriptor_vhost_via_info(&socket);
     if (wsi) {
         conn->wsi = wsi;
-    } else if (map_find(&server->conn_by_fd, (uint64_t)fd) == conn) {
-        map_remove(&server->conn_by_fd, (uint64_t)fd);
-        free(conn);
+    } else if (server_find_conn(server, fd) == conn) {
+        forget(conn);
     }
 }
 
@@ -183,7 +209,7 @@ static void paused(uv_timer_t *pause)
 static void pause_listening(struct lws_server *server)
 {
     log_warn("no descriptor for another connection errno=%d connections=%zu", errno,
-             server->conn_by_fd.count);
+             server->conn_count);
     uv_poll_stop(&server->listener);
     uv_timer_start(&server->pause, paused, PAUSE_MS, 0);
 }
@@ -323,7 +349,6 @@ struct lws_server *lws_server_new(const struct lws_server_config *config, struct
     server->http = *config->http;
     server->hello_frame = config->hello_frame;
     server->listen_fd = -1;
-    map_init(&server->conn_by_fd);
     map_init(&server->exchange_by_id);
     TAILQ_INIT(&server->by_ping);
     TAILQ_INIT(&server->by_message);
@@ -366,8 +391,8 @@ void lws_server_free(struct lws_server *server)
     lws_tap_attach(NULL);
     if (server->context)
         lws_context_destroy(server->context);
-    assert(server->conn_by_fd.count == 0);
-    map_close(&server->conn_by_fd);
+    assert(server->conn_count == 0);
+    free(server->by_fd);
     map_close(&server->exchange_by_id);
     free(server->scratch);
     free(server);

@@ -4,7 +4,7 @@
  * libwebsockets takes unmasked frames, waits for whatever length a frame announces and says nothing
  * of pings; its interface shows neither mask nor announcement. It reads its sockets by recv(), and
  * the dynamic linker lets a program define that name for the libraries it loads: so this recv() is
- * called. It is the C library's for every socket but those in conn_by_fd of the server that this
+ * called. It is the C library's for every socket but those of connections of the server that this
  * thread runs. Of those it follows the frames, and ends the data before the first forbidden one.
  * What comes after is read and dropped until the client closes: a socket closed over unread bytes
  * is reset, and the close code lost on the way.
@@ -70,20 +70,20 @@ static ssize_t look(struct conn *conn, const void *data, size_t len)
         follow_http(conn, data, len);
         return (ssize_t)len;
     }
-    bool is_refused = conn->refusal.code != 0;
+    bool is_refused = conn->refused_code != 0;
     struct frames_verdict verdict =
         frames_follow(&conn->frames, data, len, conn->limit, !is_refused);
     if (is_refused) {
         if (conn->frames.closed)
             return 0;
     } else if (verdict.code != 0) {
-        ws_forbid(conn, verdict);
+        ws_forbid(conn, verdict.code, verdict.reason);
         if (verdict.good > 0)
             return (ssize_t)verdict.good;
     } else if (take_frames(conn)) {
         return (ssize_t)len;
     } else {
-        ws_forbid(conn, (struct frames_verdict){0, 4529, "too many frames"});
+        ws_forbid(conn, 4529, "too many frames");
     }
     errno = EAGAIN;
     return -1;
@@ -92,6 +92,6 @@ static ssize_t look(struct conn *conn, const void *data, size_t len)
 __attribute__((visibility("default"))) ssize_t recv(int fd, void *data, size_t len, int flags)
 {
     ssize_t got = recvfrom(fd, data, len, flags, NULL, NULL);
-    struct conn *conn = got > 0 && tapped ? map_find(&tapped->conn_by_fd, (uint64_t)fd) : NULL;
+    struct conn *conn = got > 0 && tapped ? server_find_conn(tapped, fd) : NULL;
     return conn ? look(conn, data, (size_t)got) : got;
 }

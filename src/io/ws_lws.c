@@ -112,7 +112,7 @@ int ws_opened(struct conn *conn)
     conn->frames_ms = conn->ping_ms = server_now_ms(server);
     TAILQ_INSERT_TAIL(&server->by_ping, conn, by_ping);
     if (conn->has_early)
-        ws_forbid(conn, (struct frames_verdict){0, 1002, "frames before the handshake's answer"});
+        ws_forbid(conn, 1002, "frames before the handshake's answer");
     conn->session = registry_connect(server->registry, conn, peer, conn->ping_ms);
     if (!conn->session)
         conn_close(conn, 4503, "overloaded");
@@ -336,9 +336,10 @@ void conn_close(struct conn *conn, int code, const char *reason)
     begin_ending(conn);
 }
 
-void ws_forbid(struct conn *conn, struct frames_verdict verdict)
+void ws_forbid(struct conn *conn, int code, const char *reason)
 {
-    conn->refusal = verdict;
+    conn->refused_code = code;
+    conn->refused_reason = reason;
     begin_ending(conn);
 }
 
@@ -353,8 +354,8 @@ static void stop_ending(struct conn *conn)
 /* Is it time to leave the connection to libwebsockets? */
 static bool try_end(struct conn *conn, uint64_t now_ms)
 {
-    if (conn->refusal.code != 0)
-        conn_close(conn, conn->refusal.code, conn->refusal.reason);
+    if (conn->refused_code != 0)
+        conn_close(conn, conn->refused_code, conn->refused_reason);
     bool is_late = now_ms - conn->end_ms >= END_MS;
     if (!conn->is_dead && !conn->is_peer_closing && is_choked(conn) && !is_late)
         return false;
