@@ -83,7 +83,7 @@ describe("the page", { skip: CHROMIUM ? false : "there is no chromium" }, () => 
     await page.locator('.card[data-template="vanilla"]').click();
     await page.locator(".cm-focused").waitFor();
     await window.chip(/^Live · saved$/);
-    assert.match(new URL(page.url()).pathname, new RegExp(`^/p/${id}/.+`));
+    await page.waitForURL(new RegExp(`/p/${id}/.+`));
     await window.type("typed at once ");
     await window.sees("typed at once ");
     const second = page.getByRole("link", { name: "Open a second window" }).first();
@@ -102,7 +102,7 @@ describe("the page", { skip: CHROMIUM ? false : "there is no chromium" }, () => 
     await window.page.locator('.card[data-template="vanilla"]').click();
     await window.page.getByRole("link", { name: "Open it" }).click();
     await window.editor.waitFor();
-    assert.match(window.page.url(), new RegExp(`/p/${project}/`));
+    await window.page.waitForURL(new RegExp(`/p/${project}/`));
   });
 
   test("a project that is not there is said, and can be made", async (t) => {
@@ -113,7 +113,7 @@ describe("the page", { skip: CHROMIUM ? false : "there is no chromium" }, () => 
     await window.page.getByRole("link", { name: "Make it" }).click();
     await window.page.locator('.card[data-template="blank"]').click();
     await window.page.getByRole("heading", { name: "This project is empty" }).waitFor();
-    assert.equal(new URL(window.page.url()).pathname, "/p/nowhere");
+    await window.page.waitForURL(/\/p\/nowhere$/);
   });
 
   test("two windows type at once into one file and show the same text", async (t) => {
@@ -212,10 +212,10 @@ describe("the page", { skip: CHROMIUM ? false : "there is no chromium" }, () => 
     await ann.press("Enter");
     await bob.row("c.js").waitFor();
     await bob.row("b.js").waitFor({ state: "detached" });
-    assert.match(ann.page.url(), /src\/lib\/c\.js$/);
+    await ann.page.waitForURL(/src\/lib\/c\.js$/);
     await ann.row("a.txt").dragTo(ann.row("src"));
     await bob.page.locator('.tree-row[data-path="src/a.txt"]').waitFor();
-    assert.match(bob.page.url(), /src\/a\.txt$/);
+    await bob.page.waitForURL(/src\/a\.txt$/);
     await bob.row("lib").focus();
     await bob.press("F2");
     await bob.type("core");
@@ -351,10 +351,10 @@ describe("the page", { skip: CHROMIUM ? false : "there is no chromium" }, () => 
     await window.type("onejs");
     await window.press("Enter");
     await window.sees("one.js");
-    assert.match(window.page.url(), /one\.js$/);
+    await window.page.waitForURL(/one\.js$/);
     await window.page.goBack();
     await window.sees("lib/three.md");
-    assert.match(window.page.url(), /lib\/three\.md$/);
+    await window.page.waitForURL(/lib\/three\.md$/);
     await window.page.goForward();
     await window.sees("one.js");
     await window.tab("two.css").click();
@@ -373,7 +373,7 @@ describe("the page", { skip: CHROMIUM ? false : "there is no chromium" }, () => 
     await ann.type("line\n".repeat(60) + "here");
     await bob.sees("here");
     await bob.page.locator(".cm-weft-caret").waitFor();
-    assert.match(bob.page.url(), /b\.txt$/);
+    await bob.page.waitForURL(/b\.txt$/);
     await bob.press("Shift");
     await bob.page.getByText("Following Ann").waitFor({ state: "detached" });
   });
