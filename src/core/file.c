@@ -458,9 +458,12 @@ static void answer_missed(struct file *file, struct session *session, struct ope
         bool failed = rows->result != STATE_OK && rows->result != STATE_TRIMMED;
         answer_text(file, session, opener, failed ? "error" : "trimmed");
     } else {
-        for (size_t i = 0; i < rows->entry_count; i++)
+        /* The log may be further than the replica, whose readers hear of that when it is. */
+        uint64_t behind = document_version(file->document) - opener->v;
+        size_t count = rows->entry_count < behind ? rows->entry_count : (size_t)behind;
+        for (size_t i = 0; i < count; i++)
             session_push(session, blob_ref(rows->entries[i]), QUEUE_PLAIN, file->f);
-        opener->v += rows->entry_count;
+        opener->v += count;
         if (opener->v < document_oldest(file->document)) {
             read_missed(file, session, opener); /* so much was logged meanwhile */
             return;

@@ -134,7 +134,8 @@ struct model {
     bool full;                 /* refuses to write */
     bool save_fails;
     enum state_result append_result, read_result; /* where not STATE_OK, what the next is told */
-    unsigned held; /* kinds whose answers are kept back, as bits: 1u << MODEL_ROWS… */
+    bool append_lost; /* the next append is written, and told to have failed */
+    unsigned held;    /* kinds whose answers are kept back, as bits: 1u << MODEL_ROWS… */
     uint64_t saves, leaves, reads;
     /* Called before an append is judged: another instance may be first. */
     void (*before_append)(struct model *model, struct model_file *file);
@@ -262,6 +263,9 @@ static void model_append(struct state *state, const struct state_ticket *ticket,
         const struct state_entry *entry = &append->entries[i];
         model_log(file, blob_ref(entry->message), entry->by, entry->n);
     }
+    if (model->append_lost && answer->result == STATE_OK)
+        answer->result = STATE_BUSY;
+    model->append_lost = false;
 }
 
 static void model_read(struct state *state, const struct state_ticket *ticket,
@@ -277,8 +281,8 @@ static void model_read(struct state *state, const struct state_ticket *ticket,
     /* The log as it is now; the answer may come later. */
     answer->until = answer->file ? answer->file->version : 0;
     model->reads++;
-    if (model->read_result != STATE_OK)
-        answer->result = model->read_result;
+    if (model->read_result != STATE_OK) /* a whole file is never trimmed */
+        answer->result = read->want_text ? STATE_BUSY : model->read_result;
     model->read_result = STATE_OK;
 }
 

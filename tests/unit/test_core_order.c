@@ -104,6 +104,28 @@ static void a_log_longer_than_a_queue_is_not_sent(void)
     end();
 }
 
+/* The log has what the replica does not know yet: it is told once, to the old readers and the new.
+ */
+static void a_log_further_than_the_replica_is_told_once(void)
+{
+    begin();
+    world.config.limits.history = 16;
+    two_readers_start();
+    for (int i = 0; i < 40; i++)
+        say(bob, "{\"t\":\"edit\",\"f\":1,\"at\":0,\"ins\":\"x\"}");
+    world.model.append_lost = true;
+    say(bob, "{\"t\":\"edit\",\"f\":1,\"at\":0,\"ins\":\"x\"}");
+    expect_error(bob, "busy");
+    struct conn *carl = join("Carl");
+    say(carl, "{\"t\":\"open\",\"f\":1,\"v\":3,\"ep\":\"1.test\"}");
+    CHECK_EQ_INT(number(expect(carl, "synced"), "v"), 40);
+    say(ann, "{\"t\":\"edit\",\"f\":1,\"at\":0,\"ins\":\"y\"}");
+    CHECK_EQ_INT(number(expect(carl, "edit"), "v"), 41);
+    CHECK_EQ_INT(number(expect(carl, "edit"), "v"), 42);
+    CHECK_EQ_INT(number(expect(ann, "ack"), "v"), 42);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     log_setup(LOG_ERROR, false);
@@ -114,5 +136,6 @@ int main(int argc, char **argv)
     RUN(short_forms_behind_one_that_was_not_stored_are_refused);
     RUN(a_log_that_grows_while_it_is_read_is_read_on);
     RUN(a_log_longer_than_a_queue_is_not_sent);
+    RUN(a_log_further_than_the_replica_is_told_once);
     return check_finish();
 }
