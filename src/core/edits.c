@@ -63,6 +63,13 @@ static void edit_free(struct edit *edit)
     free(edit);
 }
 
+/* Of one that was taken: it is in the log, or will not be. */
+static void edit_end(struct file *file, struct edit *edit)
+{
+    file->growth -= edit->growth;
+    edit_free(edit);
+}
+
 /* Over one logged entry: the square grid for the list, and what is left of x moves the selection.
  */
 static void edit_map(struct edit *edit, const struct change *x)
@@ -89,11 +96,25 @@ static void clamp_selection(struct selection *sel, size_t len)
             sel->pos[i] = len;
 }
 
+/* A deleted unit gives back at least one byte. */
+static size_t growth_of(const struct edit *edit)
+{
+    size_t inserted = 0;
+    for (size_t i = 0; i < edit->count; i++)
+        inserted += change_inserted_bytes(edit->changes[i]);
+    size_t before = change_len_before(edit->changes[0]);
+    size_t after = change_len_after(edit->changes[edit->count - 1]);
+    size_t shrunk = before > after ? before - after : 0;
+    return inserted > shrunk ? inserted - shrunk : 0;
+}
+
 static void take(struct file *file, struct edit *edit)
 {
     file_author(file, edit->cid)->n_taken = edit->n;
     TAILQ_INSERT_TAIL(&file->waiting, edit, link);
-    file->waiting_count += edit->count;
+    edit->growth = growth_of(edit);
+    file->growth += edit->growth;
+    file->room->text_bytes += edit->growth; /* until it is counted again */
     file_mark_dirty(file);
 }
 
@@ -148,20 +169,16 @@ static enum err check_version(const struct file *file, const struct author *auth
     return ERR_OK;
 }
 
-/* At least so many bytes does the text have room for after the edit? A deleted unit gives back at
- * least one byte. */
+/* Has the text room for it, behind all that waits already? */
 static enum err check_room(const struct file *file, const struct edit *edit, struct error *error)
 {
     const struct limits *limits = &file->room->registry->config.limits;
-    size_t bytes = rope_len(document_rope(file->document)), inserted = 0;
-    for (size_t i = 0; i < edit->count; i++)
-        inserted += change_inserted_bytes(edit->changes[i]);
-    size_t before = change_len_before(edit->changes[0]);
-    size_t after = change_len_after(edit->changes[edit->count - 1]);
-    size_t shrunk = before > after ? before - after : 0;
-    if (inserted && bytes + inserted > (size_t)limits->text + shrunk)
+    size_t growth = growth_of(edit);
+    if (growth == 0)
+        return ERR_OK;
+    if (rope_len(document_rope(file->document)) + file->growth + growth > limits->text)
         return error_set(error, ERR_TOO_BIG, "a file holds at most %u bytes", limits->text);
-    if (inserted && file->room->text_bytes + inserted > limits->project_text)
+    if (file->room->text_bytes + growth > limits->project_text)
         return error_set(error, ERR_TOO_BIG, "a project holds at most %u bytes",
                          limits->project_text);
     return ERR_OK;
@@ -334,7 +351,6 @@ static struct batch *batch_new(struct file *file)
         TAILQ_INSERT_TAIL(&batch->edits, edit, link);
         batch->total += edit->count;
     }
-    file->waiting_count -= batch->total;
     batch->chain = mem_realloc_array(NULL, batch->total, sizeof batch->chain[0]);
     batch->entries = mem_realloc_array(NULL, batch->total, sizeof batch->entries[0]);
     batch->sels = mem_zalloc(batch->total * sizeof batch->sels[0]);
@@ -446,7 +462,7 @@ static void logged(struct file *file, struct batch *batch)
     while (!TAILQ_EMPTY(&batch->edits)) {
         struct edit *edit = TAILQ_FIRST(&batch->edits);
         TAILQ_REMOVE(&batch->edits, edit, link);
-        edit_free(edit);
+        edit_end(file, edit);
     }
     saver_changed(file->room);
 }
@@ -458,7 +474,6 @@ static void put_back(struct file *file, struct batch *batch)
         struct edit *edit = TAILQ_LAST(&batch->edits, edit_list);
         TAILQ_REMOVE(&batch->edits, edit, link);
         TAILQ_INSERT_HEAD(&file->waiting, edit, link);
-        file->waiting_count += edit->count;
     }
     file_mark_dirty(file);
 }
@@ -466,8 +481,7 @@ static void put_back(struct file *file, struct batch *batch)
 static void forget(struct file *file, struct edit *edit)
 {
     TAILQ_REMOVE(&file->waiting, edit, link);
-    file->waiting_count -= edit->count;
-    edit_free(edit);
+    edit_end(file, edit);
 }
 
 /* An edit whose own entry came back was logged, and only the reply was lost. */
@@ -528,7 +542,7 @@ static void drop_list(struct file *file, struct edit_list *list, enum err code, 
             author->shorts--;
         author->is_broken = author->shorts > 0;
         refuse(file, edit, code, why);
-        edit_free(edit);
+        edit_end(file, edit);
     }
 }
 
@@ -547,7 +561,6 @@ void edits_drop_all(struct file *file, enum err code, const char *why)
     drop_batch(file, code, why);
     drop_list(file, &file->waiting, code, why);
     drop_list(file, &file->shorts, code, why);
-    file->waiting_count = 0;
 }
 
 static void refused(struct file *file, struct batch *batch, const struct state_appended *answer)
@@ -612,9 +625,7 @@ static void fence_list(struct file *file, struct edit_list *list, uint64_t cid)
         if (edit->cid != cid)
             continue;
         TAILQ_REMOVE(list, edit, link);
-        if (edit->count)
-            file->waiting_count -= edit->count;
-        edit_free(edit);
+        edit_end(file, edit);
     }
 }
 

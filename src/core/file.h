@@ -32,6 +32,7 @@ struct edit {
     struct change **changes;
     size_t count;
     struct selection *sel; /* in the text after the last change; NULL = none */
+    size_t growth;         /* bytes of text that it adds at most */
     /* The short form, until it is resolved on the newest text: count is 0. */
     uint64_t at, del;
     char *ins;
@@ -72,8 +73,8 @@ struct file {
     struct opener_list openers;
     struct edit_list waiting; /* change sets ready for the next batch */
     struct edit_list shorts;  /* short forms that wait */
-    size_t waiting_count;
-    struct batch *batch; /* the append under way */
+    size_t growth;            /* bytes that the edits waiting and under way add at most */
+    struct batch *batch;      /* the append under way */
     struct outbox outbox;
     struct outbox cursors; /* of this tick */
     struct {

@@ -45,6 +45,7 @@ enum err tree_create(struct session *session, const struct message *message, str
     if (session->room->text_bytes + text.len > limits->project_text)
         return error_set(error, ERR_TOO_BIG, "a project holds at most %u bytes",
                          limits->project_text);
+    session->room->text_bytes += text.len; /* until it is counted again */
     struct tree_request *request = remember(session, message);
     char *copy = mem_strndup(text.text ? text.text : "", text.len);
     const char *eol;

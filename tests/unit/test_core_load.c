@@ -105,6 +105,52 @@ static void a_cursor_from_far_behind_costs_little(void)
     end();
 }
 
+/* Edits of many that wait for one batch fill a file together. */
+static void a_file_holds_no_more_than_its_limit(void)
+{
+    begin();
+    world.config.limits.text = 5000;
+    world.config.limits.project_text = 6000;
+    text_of(1000);
+    char text[2000];
+    struct conn *people[6];
+    for (int i = 0; i < 6; i++) {
+        people[i] = join("Carl");
+        say(people[i], "{\"t\":\"open\",\"f\":1}");
+    }
+    for (int i = 0; i < 6; i++)
+        json_array_clear(people[i]->inbox);
+    snprintf(text, sizeof(text), "{\"t\":\"edit\",\"f\":1,\"at\":0,\"ins\":\"%01000d\"}", 0);
+    for (int i = 0; i < 6; i++)
+        world_say(&world, people[i], text);
+    world_settle(&world);
+    for (int i = 0; i < 6; i++) {
+        const char *t = string(json_array_get(people[i]->inbox, 0), "t");
+        CHECK_EQ_STR(t, i < 4 ? (i ? "edit" : "ack") : "error");
+    }
+    say(ann, "{\"t\":\"check\",\"f\":1}");
+    CHECK_EQ_INT(number(expect(ann, "check"), "len"), 5000);
+    /* What was refused is not counted. */
+    say(ann, "{\"t\":\"edit\",\"f\":1,\"at\":0,\"del\":4000,\"ins\":\"x\"}");
+    say(ann, text);
+    CHECK_EQ_INT(number(expect(ann, "ack"), "n"), 1);
+    CHECK_EQ_INT(number(expect(ann, "ack"), "n"), 2);
+    /* Within the second in which a project is counted, too. */
+    world_pass(&world, 2000);
+    snprintf(text, sizeof(text), "{\"t\":\"create\",\"path\":\"b\",\"text\":\"%01500d\",\"q\":1}",
+             0);
+    say(ann, text);
+    expect(ann, "ok");
+    for (int i = 0; i < 2; i++) {
+        snprintf(text, sizeof(text),
+                 "{\"t\":\"create\",\"path\":\"c%d\",\"text\":\"%01500d\",\"q\":2}", i, 0);
+        say(ann, text);
+    }
+    expect(ann, "ok");
+    expect_error(ann, "too_big");
+    end();
+}
+
 int main(int argc, char **argv)
 {
     log_setup(LOG_ERROR, false);
@@ -112,5 +158,6 @@ int main(int argc, char **argv)
     RUN(a_large_edit_from_far_behind_must_come_nearer);
     RUN(parts_have_a_rate);
     RUN(a_cursor_from_far_behind_costs_little);
+    RUN(a_file_holds_no_more_than_its_limit);
     return check_finish();
 }
