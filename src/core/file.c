@@ -4,6 +4,7 @@
 #include "query.h"
 #include "room.h"
 #include "root.h"
+#include "saver.h"
 #include "weft/base/blob.h"
 #include "weft/base/list.h"
 #include "weft/base/log.h"
@@ -298,6 +299,8 @@ static void loaded(struct file *file, const struct state_rows *rows)
     }
     file->phase = FILE_OPEN;
     file->idle_ms = file->room->registry->now_ms;
+    if (rows->version > rows->saved_version)
+        saver_changed(file->room); /* by a former run */
     file_serve_openers(file);
 }
 
