@@ -84,6 +84,7 @@ void hello_receive(struct session *session, const struct message *message)
     session->room = room_enter(registry, message->u.hello.project.text);
     session->phase = SESSION_JOINING;
     identify(session, message);
+    session->k = greeting->k;
     ask(session);
 }
 
@@ -165,6 +166,10 @@ static void welcome(struct session *session, const struct state_events *missed)
 {
     struct room *room = session->room;
     char label[256];
+    if (session->registry->drain.active) {
+        session_close(session, 1012, "the server restarts");
+        return;
+    }
     /* Another one may have been welcomed while this one waited for its events. */
     if (session->greeting->is_resumed && !take_over(room, session))
         return;
@@ -263,6 +268,8 @@ void hello_events(struct room *room, struct session *session, const struct state
 {
     if (session->phase != SESSION_JOINING || session->room != room)
         return;
+    if (answer->result == STATE_EPOCH)
+        room_end(room, 4503, "the project has a new epoch");
     if (room->phase == ROOM_OVER)
         session_close(session, 4503, "the room was closed");
     else

@@ -76,7 +76,8 @@ static void unlist(struct room *room)
         map_remove_text(&registry->room_by_project, room->project, len);
 }
 
-void room_free(struct room *room)
+/* Nothing of it is held here any more, before somebody opens it again. */
+static void let_go(struct room *room)
 {
     struct registry *registry = room->registry;
     if (room->phase == ROOM_READY) {
@@ -84,6 +85,13 @@ void room_free(struct room *room)
         registry->state->ops->unload(registry->state, &ticket);
         registry->bus->ops->leave(registry->bus, room->project);
     }
+    room->phase = ROOM_OVER;
+}
+
+void room_free(struct room *room)
+{
+    struct registry *registry = room->registry;
+    let_go(room);
     while (!TAILQ_EMPTY(&room->sessions))
         room_leave(room, TAILQ_FIRST(&room->sessions));
     while (!TAILQ_EMPTY(&room->members))
@@ -150,7 +158,7 @@ void room_end(struct room *room, int code, const char *reason)
         return;
     log_warn("room ended project=%s reason=\"%s\"", room->project, reason);
     unlist(room);
-    room->phase = ROOM_OVER;
+    let_go(room);
     struct session *session, *next;
     LIST_EACH_SAFE(session, &room->sessions, of_room, next)
     session_close(session, code, reason);
@@ -199,6 +207,13 @@ void room_join(struct room *room, struct session *session)
         post_peer(room, member, true);
 }
 
+void room_left(struct room *room, const struct session *session)
+{
+    struct state *state = room->registry->state;
+    struct state_ticket ticket = room_ticket(room, session->id);
+    state->ops->leave(state, &ticket, session->cid, session->k);
+}
+
 void room_leave(struct room *room, struct session *session)
 {
     struct registry *registry = room->registry;
@@ -210,8 +225,7 @@ void room_leave(struct room *room, struct session *session)
         member->session = NULL;
         room->gone_count++;
         member->gone_ms = registry->now_ms;
-        struct state_ticket ticket = room_ticket(room, session->id);
-        registry->state->ops->leave(registry->state, &ticket, session->cid, session->k);
+        room_left(room, session);
     }
     if (room->session_count == 0) {
         room->idle_ms = registry->now_ms;

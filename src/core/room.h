@@ -87,6 +87,8 @@ void room_end(struct room *room, int code, const char *reason);
 
 void room_join(struct room *room, struct session *session);
 void room_leave(struct room *room, struct session *session);
+/* Tells the state that the session is not there, or will not be. */
+void room_left(struct room *room, const struct session *session);
 struct member *room_member(const struct room *room, uint64_t cid);
 
 struct file *room_file(const struct room *room, uint64_t f);

@@ -255,6 +255,8 @@ static void detach(struct session *session)
         session_unsubscribe(TAILQ_FIRST(&session->subs));
     if (session->member)
         room_leave(session->room, session);
+    else if (session->greeting)
+        room_left(session->room, session); /* its open is under way, or was answered */
     session_forget_greeting(session);
     session->room = NULL;
 }

@@ -134,6 +134,7 @@ struct model {
     bool full;                 /* refuses to write */
     bool save_fails;
     enum state_result append_result, read_result; /* where not STATE_OK, what the next is told */
+    enum state_result events_result;
     bool append_lost; /* the next append is written, and told to have failed */
     unsigned held;    /* kinds whose answers are kept back, as bits: 1u << MODEL_ROWS… */
     uint64_t saves, leaves, reads;
@@ -329,6 +330,7 @@ static void model_events(struct state *state, const struct state_ticket *ticket,
     struct model_answer *answer = model_answer((struct model *)state, MODEL_EVENTS, ticket);
     answer->version = after;
     answer->until = ((struct model *)state)->e;
+    answer->result = ((struct model *)state)->events_result;
 }
 
 static void model_leave(struct state *state, const struct state_ticket *ticket, uint64_t cid,
@@ -523,9 +525,18 @@ static bool model_answer_one(struct model *model)
 
 /* ---- the world ---- */
 
-static void bus_quiet(struct bus *bus, const char *project)
+static int bus_joined; /* rooms */
+
+static void bus_join(struct bus *bus, const char *project)
 {
     (void)bus, (void)project;
+    bus_joined++;
+}
+
+static void bus_leave(struct bus *bus, const char *project)
+{
+    (void)bus, (void)project;
+    bus_joined--;
 }
 
 static void bus_nobody(struct bus *bus, const char *project, struct blob *message)
@@ -556,12 +567,13 @@ static void world_init(struct world *world)
                                                model_read,  model_tree,   model_events,
                                                model_leave, model_unload};
     static const struct repository_ops repository_ops = {model_save};
-    static const struct bus_ops bus_ops = {bus_quiet, bus_quiet, bus_nobody};
+    static const struct bus_ops bus_ops = {bus_join, bus_leave, bus_nobody};
     memset(world, 0, sizeof(*world));
     world->model.state.ops = &state_ops;
     world->model.state.store_name = "memory";
     world->model.repository.ops = &repository_ops;
     world->bus.ops = &bus_ops;
+    bus_joined = 0;
     snprintf(world->model.epoch, sizeof(world->model.epoch), "1.test");
     map_init(&world->model.generations);
     world->config = registry_config_default();

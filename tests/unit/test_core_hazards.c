@@ -279,6 +279,68 @@ static void deleted_files_are_forgotten(void)
     end();
 }
 
+static void a_new_epoch_found_while_joining_ends_the_room(void)
+{
+    char resume[300];
+    two_readers();
+    struct conn *carl = join("Carl");
+    snprintf(resume, sizeof(resume), "%s", string(expect(carl, "welcome"), "resume"));
+    world_cut(&world, carl);
+    say(ann, "{\"t\":\"create\",\"path\":\"b\"}");
+    world.model.events_result = STATE_EPOCH;
+    carl = world_connect(&world);
+    greet_again(carl, resume, 2, 1);
+    world_settle(&world);
+    CHECK_EQ_INT(carl->code, 4503);
+    CHECK_EQ_INT(ann->code, 4503);
+    /* Whoever comes back is in another room, and the old one took leave of the others. */
+    CHECK_EQ_INT(bus_joined, 0);
+    join("Ann");
+    CHECK_EQ_INT(bus_joined, 1);
+    world_pass(&world, 1000);
+    CHECK_EQ_INT(bus_joined, 1);
+    CHECK_EQ_INT(registry_counts(world.registry)->rooms, 1);
+    end();
+}
+
+/* Who is gone before it was let in is told to have left, or the state would count it. */
+static void who_leaves_while_joining_has_left(void)
+{
+    two_readers();
+    struct conn *carl = world_connect(&world);
+    world_say(&world, carl, "{\"t\":\"hello\",\"v\":1,\"project\":\"demo\"}");
+    world_cut(&world, carl);
+    world_settle(&world);
+    CHECK_EQ_INT(world.model.leaves, 1);
+    end();
+}
+
+static void who_joins_while_the_server_drains_is_told(void)
+{
+    two_readers();
+    struct conn *carl = world_connect(&world);
+    world_say(&world, carl, "{\"t\":\"hello\",\"v\":1,\"project\":\"demo\"}");
+    registry_drain(world.registry, world.now, 1000, 4000, "deploy");
+    world_settle(&world);
+    CHECK_EQ_INT(carl->code, 1012);
+    end();
+}
+
+/* What a former run left unsaved is saved once the file is read. */
+static void what_was_left_unsaved_is_saved(void)
+{
+    two_readers();
+    say(ann, "{\"t\":\"edit\",\"f\":1,\"at\":0,\"ins\":\"x\"}");
+    world.model.append_result = STATE_TRIMMED; /* the replica is given up before it is saved */
+    say(ann, "{\"t\":\"edit\",\"f\":1,\"at\":0,\"ins\":\"x\"}");
+    world_pass(&world, 5000);
+    CHECK_EQ_INT(world.model.saves, 0);
+    say(ann, "{\"t\":\"open\",\"f\":1}");
+    world_pass(&world, 5000);
+    CHECK_EQ_INT(world.model.saves, 1);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     log_setup(LOG_ERROR, false);
@@ -294,5 +356,9 @@ int main(int argc, char **argv)
     RUN(answers_of_one_turn_cost_bounded_memory);
     RUN(a_file_closed_while_it_loads_stays_closed);
     RUN(deleted_files_are_forgotten);
+    RUN(a_new_epoch_found_while_joining_ends_the_room);
+    RUN(who_leaves_while_joining_has_left);
+    RUN(who_joins_while_the_server_drains_is_told);
+    RUN(what_was_left_unsaved_is_saved);
     return check_finish();
 }
