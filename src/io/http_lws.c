@@ -154,6 +154,7 @@ int http_begun(struct conn *conn, const char *path, size_t len)
         return reject(exchange, 411);
     if (body_len > (long long)HTTP_BODY_MAX)
         return reject(exchange, 413);
+    conn->body_left = (uint64_t)body_len;
     exchange->wants_body = body_len > 0 || is_post;
     if (!exchange->wants_body)
         hand_over(exchange);

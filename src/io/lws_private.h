@@ -24,8 +24,8 @@ struct conn {
     struct lws *wsi;
     struct exchange *exchange; /* the HTTP request under way */
     int fd;
-    uint8_t blank;  /* how much of "\r\n\r\n" the last bytes of HTTP were, */
-    bool has_early; /* and whether something followed it in the same read */
+    uint8_t blank;      /* how far the last bytes of a request's head are its end */
+    uint64_t body_left; /* of the request's body, to be read before the next head */
     bool is_websocket;
 
     TAILQ_ENTRY(conn) by_ping;    /* all WebSockets, the one pinged longest ago first */
@@ -46,8 +46,8 @@ struct conn {
     bool wants_write;
 
     int refused_code; /* ≠ 0: a forbidden frame came, and why */
+    int close_code;   /* 0: open */
     const char *refused_reason;
-    int close_code; /* 0: open */
     char *close_reason;
     bool is_ending; /* the close frame has not been handed to libwebsockets */
     bool is_dead;   /* a write failed */

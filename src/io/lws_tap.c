@@ -7,7 +7,7 @@
  * called. It is the C library's for every socket but those of connections of the server that this
  * thread runs. Of those it follows the frames, and ends the data before the first forbidden one.
  * What comes after is read and dropped until the client closes: a socket closed over unread bytes
- * is reset, and the close code lost on the way.
+ * is reset, and the close code lost on the way. Of HTTP it hands over one thing at a time.
  *
  * Where the name is not taken (libwebsockets linked statically) connections work and are judged
  * less strictly; tests/unit/test_ws_lws.c fails there.
@@ -43,33 +43,40 @@ static bool take_frames(struct conn *conn)
     return conn->frames_spent <= FRAMES_BURST;
 }
 
-/* A client has nothing to send behind its handshake before it has the answer; libwebsockets 4.1
- * writes that answer over what it read too much. */
-static void follow_http(struct conn *conn, const char *data, size_t len)
+/* Returns how many of the bytes belong to the request's head that is being read. It ends at a line
+ * that is empty, and libwebsockets takes a line feed alone as the end of a line too. */
+static size_t head_part(struct conn *conn, const char *data, size_t len)
 {
-    static const char blank[] = "\r\n\r\n";
-    conn->has_early = false;
     for (size_t i = 0; i < len; i++) {
-        if (conn->blank == 4) {
+        if (data[i] == '\n' && conn->blank != 0) {
             conn->blank = 0;
-            conn->has_early = true;
+            return i + 1;
         }
-        if (data[i] == blank[conn->blank])
-            conn->blank++;
-        else
-            conn->blank = data[i] == '\r';
-        if (conn->blank == 4)
-            conn->has_early = false;
+        conn->blank = data[i] == '\n' ? 1 : data[i] == '\r' && conn->blank == 1 ? 2 : 0;
     }
+    return len;
+}
+
+/* Reads one thing at a time: the head of a request, then its body, and what follows only when that
+ * was answered. libwebsockets 4.1 loops for ever over a POST that it read together with something
+ * before it, and writes its handshake over frames that came behind the request. */
+static ssize_t read_http(struct conn *conn, void *data, size_t len)
+{
+    if (conn->body_left > 0) {
+        size_t most = conn->body_left < len ? (size_t)conn->body_left : len;
+        ssize_t got = recvfrom(conn->fd, data, most, 0, NULL, NULL);
+        conn->body_left -= got > 0 ? (uint64_t)got : 0;
+        return got;
+    }
+    ssize_t there = recvfrom(conn->fd, data, len, MSG_PEEK, NULL, NULL);
+    if (there <= 0)
+        return there;
+    return recvfrom(conn->fd, data, head_part(conn, data, (size_t)there), 0, NULL, NULL);
 }
 
 /* What recv returns: how many of the len bytes libwebsockets may see; 0 ends the connection. */
 static ssize_t look(struct conn *conn, const void *data, size_t len)
 {
-    if (!conn->is_websocket) {
-        follow_http(conn, data, len);
-        return (ssize_t)len;
-    }
     bool is_refused = conn->refused_code != 0;
     struct frames_verdict verdict =
         frames_follow(&conn->frames, data, len, conn->limit, !is_refused);
@@ -91,7 +98,9 @@ static ssize_t look(struct conn *conn, const void *data, size_t len)
 
 __attribute__((visibility("default"))) ssize_t recv(int fd, void *data, size_t len, int flags)
 {
+    struct conn *conn = tapped ? server_find_conn(tapped, fd) : NULL;
+    if (conn && !conn->is_websocket)
+        return read_http(conn, data, len);
     ssize_t got = recvfrom(fd, data, len, flags, NULL, NULL);
-    struct conn *conn = got > 0 && tapped ? server_find_conn(tapped, fd) : NULL;
-    return conn ? look(conn, data, (size_t)got) : got;
+    return conn && got > 0 ? look(conn, data, (size_t)got) : got;
 }

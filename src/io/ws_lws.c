@@ -111,8 +111,6 @@ int ws_opened(struct conn *conn)
     conn->limit = (uint32_t)server->hello_frame;
     conn->frames_ms = conn->ping_ms = server_now_ms(server);
     TAILQ_INSERT_TAIL(&server->by_ping, conn, by_ping);
-    if (conn->has_early)
-        ws_forbid(conn, 1002, "frames before the handshake's answer");
     conn->session = registry_connect(server->registry, conn, peer, conn->ping_ms);
     if (!conn->session)
         conn_close(conn, 4503, "overloaded");
