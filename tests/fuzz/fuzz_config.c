@@ -1,0 +1,23 @@
+/* The configuration file: any bytes are read or refused with a reason, and what is read is within
+ * its bounds. */
+#include "weft/server/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct config config;
+    struct error error = {0};
+    config_init(&config);
+    enum err err = config_read(&config, (const char *)data, size, &error);
+    if ((err == ERR_OK) != (error.text[0] == '\0'))
+        abort();
+    if (config.port > 65535 || config.limits.files < 1 || config.rates[RATE_edit].per_s < 1 ||
+        strlen(config.host) > 60)
+        abort();
+    config_close(&config);
+    return 0;
+}

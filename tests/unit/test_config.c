@@ -1,0 +1,215 @@
+#include "weft/server/config.h"
+
+#include "check.h"
+
+static struct config config;
+
+static enum err read_json(const char *json, struct error *error)
+{
+    config_close(&config);
+    config_init(&config);
+    error_clear(error);
+    return config_read(&config, json, strlen(json), error);
+}
+
+static void the_defaults_are_the_documented_ones(void)
+{
+    config_init(&config);
+    CHECK_EQ_STR(config.host, "127.0.0.1");
+    CHECK_EQ_INT(config.port, 7070);
+    CHECK_EQ_STR(config.data, "./data");
+    CHECK_EQ_INT(config.durability, 0);
+    CHECK_EQ_INT(config.limits.frame, 2097152);
+    CHECK_EQ_INT(config.rates[RATE_edit].per_s, 100);
+    CHECK_EQ_INT(config.rates[RATE_edit].burst, 200);
+    config_close(&config);
+}
+
+static void a_file_sets_what_it_names(void)
+{
+    struct error error = {0};
+    CHECK_EQ_INT(read_json("{\"host\": \"::1\", \"port\": 0, \"durability\": \"power-cut\","
+                           " \"limits\": {\"files\": 5, \"rate\": {\"edit\": 7, \"open\":"
+                           " {\"per_s\": 3, \"burst\": 9}}}, \"log\": {\"format\": \"json\"}}",
+                           &error),
+                 ERR_OK);
+    CHECK_EQ_STR(config.host, "::1");
+    CHECK_EQ_INT(config.port, 0);
+    CHECK_EQ_INT(config.durability, 1);
+    CHECK_EQ_INT(config.limits.files, 5);
+    CHECK_EQ_INT(config.rates[RATE_edit].per_s, 7);
+    CHECK_EQ_INT(config.rates[RATE_edit].burst, 14);
+    CHECK_EQ_INT(config.rates[RATE_open].per_s, 3);
+    CHECK_EQ_INT(config.rates[RATE_open].burst, 9);
+    CHECK_EQ_INT(config.log_json, 1);
+    CHECK_EQ_STR(config.data, "./data");
+}
+
+/* Every row of the tables of limits, at both ends and one beyond. */
+static void every_limit_can_be_set_within_its_bounds(void)
+{
+    static const struct {
+        const char *name;
+        uint32_t least, most;
+    } limits[] = {
+#define ROW(name, def, least, most, text) {#name, least, most},
+        LIMIT_TABLE(ROW)
+#undef ROW
+    };
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        for (int end = 0; end < 4; end++) {
+            char json[200];
+            struct error error = {0};
+            uint64_t value = end < 2 ? limits[i].least - (uint64_t)(end == 1)
+                                     : limits[i].most + (uint64_t)(end == 3);
+            snprintf(json, sizeof(json), "{\"limits\": {\"%s\": %" PRIu64 "}}", limits[i].name,
+                     value);
+            enum err err = read_json(json, &error);
+            bool is_together = strstr(error.text, " is above ") || strstr(error.text, "rising");
+            if (end % 2 == 0 ? err != ERR_OK && !is_together
+                             : err == ERR_OK || !strstr(error.text, limits[i].name))
+                CHECK_FAIL("%s: %s", json, error.text);
+        }
+    }
+}
+
+static const struct {
+    const char *json, *reason;
+} bad[] = {
+    {"", "before byte"},
+    {"[]", "no object"},
+    {"{\"port\": 1} x", "end of file"},
+    {"{\"prot\": 1}", "there is no setting prot"},
+    {"{\"limits\": {\"fiels\": 1}}", "there is no setting limits.fiels"},
+    {"{\"limits\": 1}", "there is no setting limits"},
+    {"{\"limits\": {\"rate\": {\"chatter\": 1}}}", "there is no setting limits.rate.chatter"},
+    {"{\"limits\": {\"rate\": {\"edit\": {\"per_m\": 1}}}}", "limits.rate.edit.per_m"},
+    {"{\"limits\": {\"rate\": {\"edit\": 0}}}", "limits.rate.edit is a whole number from 1"},
+    {"{\"port\": 65536}", "port is a whole number from 0 to 65535, not 65536"},
+    {"{\"port\": -1}", "port is a whole number"},
+    {"{\"port\": 1.5}", "port is neither"},
+    {"{\"port\": null}", "port is neither"},
+    {"{\"port\": [1]}", "port is neither"},
+    {"{\"port\": \"x\"}", "not x"},
+    {"{\"port\": \"\"}", "port is a whole number"},
+    {"{\"port\": 9223372036854775807}", "port is a whole number"},
+    {"{\"port\": 1, \"port\": 1}", "duplicate"},
+    {"{\"host\": \"\"}", "host has 1 to 60 bytes"},
+    {"{\"durability\": \"forever\"}", "durability is one of restart, power-cut, not forever"},
+    {"{\"limits\": {\"queue_edits\": 8388608}}", "rising order"},
+    {"{\"limits\": {\"frame\": 8192, \"hello_frame\": 16384}}", "hello_frame is above"},
+};
+
+static void what_is_wrong_is_named(void)
+{
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct error error = {0};
+        enum err err = read_json(bad[i].json, &error);
+        if (err == ERR_OK || !strstr(error.text, bad[i].reason))
+            CHECK_FAIL("%s: \"%s\", not \"%s\"", bad[i].json, error.text, bad[i].reason);
+    }
+    config_close(&config);
+}
+
+/* ---- where a value comes from ---- */
+
+static enum err load(enum config_action *action, struct error *error, const char *const *words)
+{
+    char *argv[12] = {"weftd"};
+    for (int i = 0; words[i]; i++)
+        argv[i + 1] = (char *)words[i];
+    error_clear(error);
+    return config_load(&config, argv, action, error);
+}
+#define LOAD(...) load(&action, &error, (const char *const[]){__VA_ARGS__, NULL})
+
+static void a_flag_wins_over_the_environment_and_that_over_the_file(void)
+{
+    char path[] = "/tmp/weft-config-XXXXXX";
+    enum config_action action;
+    struct error error = {0};
+    int fd = mkstemp(path);
+    REQUIRE(fd >= 0);
+    dprintf(fd, "{\"port\": 1001, \"data\": \"/file\", \"host\": \"127.0.0.3\"}");
+    close(fd);
+    setenv("WEFT_PORT", "1002", 1);
+    setenv("WEFT_HOST", "", 1); /* set to nothing is not set */
+    CHECK_EQ_INT(LOAD("--config", path), ERR_OK);
+    CHECK_EQ_INT(config.port, 1002);
+    CHECK_EQ_STR(config.host, "127.0.0.3");
+    CHECK_EQ_STR(config.data, "/file");
+    config_close(&config);
+    CHECK_EQ_INT(LOAD("--port=1003", "--config", path, "--data", "/flag"), ERR_OK);
+    CHECK_EQ_INT(config.port, 1003);
+    CHECK_EQ_STR(config.data, "/flag");
+    CHECK_EQ_INT(action, CONFIG_RUN);
+    config_close(&config);
+    setenv("WEFT_CONFIG", path, 1);
+    unsetenv("WEFT_PORT");
+    CHECK_EQ_INT(LOAD("--check-config"), ERR_OK);
+    CHECK_EQ_INT(config.port, 1001);
+    CHECK_EQ_INT(action, CONFIG_CHECK);
+    config_close(&config);
+    unsetenv("WEFT_CONFIG");
+    unlink(path);
+    CHECK_EQ_INT(LOAD("--config", path), ERR_BAD_MESSAGE);
+    CHECK(strstr(error.text, "No such file") != NULL);
+    config_close(&config);
+}
+
+static void wrong_words_are_named(void)
+{
+    static const char *const wrong[][3] = {
+        {"--prot", "1", "--prot"},
+        {"worker", NULL, "worker"},
+        {"--port", NULL, "--port needs a value"},
+        {"--config", NULL, "--config needs a value"},
+        {"--port", "x", "not x"},
+        {"--portable=1", NULL, "--portable"},
+    };
+    enum config_action action;
+    struct error error = {0};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        CHECK(load(&action, &error, (const char *const[]){wrong[i][0], wrong[i][1], NULL}) !=
+              ERR_OK);
+        if (!strstr(error.text, wrong[i][2]))
+            CHECK_FAIL("\"%s\" does not name %s", error.text, wrong[i][2]);
+        config_close(&config);
+    }
+    setenv("WEFT_DURABILITY", "never", 1);
+    CHECK(LOAD("--port", "1") != ERR_OK);
+    CHECK(strstr(error.text, "WEFT_DURABILITY: durability is one of") != NULL);
+    config_close(&config);
+    CHECK_EQ_INT(LOAD("--help"), ERR_OK); /* whatever else is wrong */
+    CHECK_EQ_INT(action, CONFIG_HELP);
+    config_close(&config);
+    CHECK_EQ_INT(LOAD("--version", "--nonsense"), ERR_OK);
+    CHECK_EQ_INT(action, CONFIG_VERSION);
+    unsetenv("WEFT_DURABILITY");
+    config_close(&config);
+}
+
+/* The file that the project comes with says what holds without it. */
+static void the_projects_own_file_is_accepted(void)
+{
+    enum config_action action;
+    struct error error = {0};
+    CHECK_EQ_INT(LOAD("--config", "config/weftd.json"), ERR_OK);
+    CHECK_EQ_STR(error.text, "");
+    CHECK_EQ_INT(config.port, 7070);
+    config_close(&config);
+}
+
+int main(int argc, char **argv)
+{
+    check_init(argc, argv);
+    RUN(the_defaults_are_the_documented_ones);
+    RUN(a_file_sets_what_it_names);
+    RUN(every_limit_can_be_set_within_its_bounds);
+    RUN(what_is_wrong_is_named);
+    RUN(a_flag_wins_over_the_environment_and_that_over_the_file);
+    RUN(wrong_words_are_named);
+    RUN(the_projects_own_file_is_accepted);
+    config_close(&config);
+    return check_finish();
+}
