@@ -28,6 +28,7 @@
 
 #define DATABASE_NAME "weft.db"
 #define GATHER_US 300
+#define GATHER_MOST_US 2000
 #define CHECKPOINT_PAGES 4096
 #define BACKOFF_LEAST_MS 50
 #define BACKOFF_MOST_MS 1000
@@ -451,6 +452,7 @@ static enum err start_thread(struct storage *storage, uv_loop_t *loop, struct er
         .name = "weft-storage",
         .jobs_max = storage->config.requests_max,
         .gather_us = GATHER_US,
+        .gather_most_us = GATHER_MOST_US,
         .owner = storage,
         .run = run_batch,
         .rest = rest,

@@ -4,8 +4,9 @@
  *
  * Gathering adapts by what it brings: a batch of two or more says that jobs come faster than they
  * are done, and then the thread lets the next ones come together for gather_us before it takes
- * them. A batch of one says the opposite: the next job is taken at once. So a lone author never
- * waits, nor one who answers each result by the next job. */
+ * them; while batches are large the wait doubles, up to gather_most_us. A batch of one says the
+ * opposite: the next job is taken at once. So a lone author never waits, nor one who answers each
+ * result by the next job. */
 #define _GNU_SOURCE /* pthread_setname_np */
 #include "weft/io/worker.h"
 #include "weft/base/mem.h"
@@ -15,6 +16,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+
+#define LARGE_BATCH 4
 
 struct list {
     struct job *first;
@@ -68,13 +71,25 @@ static bool wait_for_jobs(struct worker *worker)
     return worker->waiting.count > 0;
 }
 
-/* The lock is held, and again when it returns. */
-static void gather(struct worker *worker)
+/* How long to wait for company, by how long it was before and how many came of it: a wait is worth
+ * its latency only where a batch is cheaper by much. */
+static uint32_t next_wait_us(const struct worker_config *config, uint32_t wait_us, size_t last)
 {
-    if (worker->stop)
+    if (last <= 1)
+        return 0;
+    if (last < LARGE_BATCH)
+        return wait_us > config->gather_us ? wait_us : config->gather_us;
+    uint32_t longer = wait_us > 0 ? 2 * wait_us : config->gather_us;
+    return longer < config->gather_most_us ? longer : config->gather_most_us;
+}
+
+/* The lock is held, and again when it returns. */
+static void gather(struct worker *worker, uint32_t wait_us)
+{
+    if (worker->stop || wait_us == 0)
         return;
     pthread_mutex_unlock(&worker->lock);
-    struct timespec pause = {.tv_nsec = (long)worker->config.gather_us * 1000};
+    struct timespec pause = {.tv_nsec = (long)wait_us * 1000};
     nanosleep(&pause, NULL);
     pthread_mutex_lock(&worker->lock);
 }
@@ -83,10 +98,11 @@ static void *work(void *argument)
 {
     struct worker *worker = argument;
     size_t last = 0; /* jobs of the batch before */
+    uint32_t wait_us = 0;
     pthread_mutex_lock(&worker->lock);
     while (wait_for_jobs(worker)) {
-        if (last > 1 && worker->config.gather_us > 0)
-            gather(worker);
+        wait_us = next_wait_us(&worker->config, wait_us, last);
+        gather(worker, wait_us);
         struct list batch;
         list_clear(&batch);
         list_move(&batch, &worker->waiting);

@@ -78,6 +78,7 @@ static void start(struct work *work, size_t jobs_max, uint32_t gather_us)
     work->worker = worker_new(&work->loop, &(struct worker_config){.name = "test",
                                                                    .jobs_max = jobs_max,
                                                                    .gather_us = gather_us,
+                                                                   .gather_most_us = 4 * gather_us,
                                                                    .owner = work,
                                                                    .run = run,
                                                                    .rest = rest,

@@ -18,7 +18,9 @@ struct job {
 struct worker_config {
     const char *name;   /* of the thread, at most 15 bytes */
     size_t jobs_max;    /* waiting, not yet taken */
-    uint32_t gather_us; /* under load, how long the thread lets jobs come together; 0 = never */
+    /* Under load the thread lets jobs come together: for gather_us once a batch had more than one
+     * (0 = never), doubling up to gather_most_us while batches are large. */
+    uint32_t gather_us, gather_most_us;
     void *owner;
     /* On the worker's thread: does all jobs of the list, first to last. The list stays as it is. */
     void (*run)(void *owner, struct job *first);
