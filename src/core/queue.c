@@ -53,12 +53,14 @@ void queue_push(struct queue *queue, struct blob *message, enum queue_class clas
         grow(queue);
     queue->items[slot(queue, queue->count)] = (struct queue_item){blob_ref(message), f, class};
     queue->count++;
+    queue->of_class[class]++;
     *counter(queue, class) += message->len;
 }
 
 static void release(struct queue *queue, struct queue_item *item)
 {
     *counter(queue, item->class) -= item->message->len;
+    queue->of_class[item->class]--;
     blob_unref(item->message);
 }
 
@@ -78,6 +80,8 @@ void queue_shift(struct queue *queue, uint32_t count)
 
 uint32_t queue_drop(struct queue *queue, enum queue_class class, uint64_t f)
 {
+    if (queue->of_class[class] == 0)
+        return 0;
     uint32_t kept = 0, count = queue->count;
     for (uint32_t i = 0; i < count; i++) {
         struct queue_item item = *queue_at(queue, i);
@@ -92,7 +96,7 @@ uint32_t queue_drop(struct queue *queue, enum queue_class class, uint64_t f)
 
 uint64_t queue_edit_file(const struct queue *queue)
 {
-    for (uint32_t i = 0; i < queue->count; i++)
+    for (uint32_t i = 0; queue->of_class[QUEUE_EDIT] && i < queue->count; i++)
         if (queue_at(queue, i)->class == QUEUE_EDIT)
             return queue_at(queue, i)->f;
     return 0;

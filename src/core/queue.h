@@ -15,7 +15,8 @@ enum queue_class {
     QUEUE_PLAIN,    /* never dropped */
     QUEUE_PRESENCE, /* dropped first */
     QUEUE_EDIT,     /* of file f */
-    QUEUE_SNAPSHOT  /* of file f: counted apart, because one alone may be larger than the cap */
+    QUEUE_SNAPSHOT, /* of file f: counted apart, because one alone may be larger than the cap */
+    QUEUE_CLASSES
 };
 
 struct queue_item {
@@ -27,7 +28,8 @@ struct queue_item {
 struct queue {
     struct queue_item *items; /* a ring of cap, first at head */
     uint32_t head, count, cap;
-    size_t bytes; /* without snapshots */
+    uint32_t of_class[QUEUE_CLASSES]; /* so that nobody looks for what is not there */
+    size_t bytes;                     /* without snapshots */
     size_t snapshot_bytes;
 };
 
