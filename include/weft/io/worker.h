@@ -16,8 +16,8 @@ struct job {
 };
 
 struct worker_config {
-    const char *name;   /* of the thread, at most 15 bytes */
-    size_t jobs_max;    /* waiting, not yet taken */
+    const char *name; /* of the thread, at most 15 bytes */
+    size_t jobs_max;  /* waiting, not yet taken */
     /* Under load the thread lets jobs come together: for gather_us once a batch had more than one
      * (0 = never), doubling up to gather_most_us while batches are large. */
     uint32_t gather_us, gather_most_us;
