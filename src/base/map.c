@@ -1,7 +1,7 @@
 /* Chains in a table of a power of two of buckets, doubled when there is an entry a bucket. It never
- * shrinks, so that removing what an iteration just visited moves nothing. The hash is SipHash-1-3
- * under a key that this process drew: names of files and projects come from strangers, and a hash
- * that they can compute would let them put all in one chain. */
+ * shrinks, so that removing what an iteration just visited moves nothing. The hash of texts is
+ * SipHash-1-3 under a key that this process drew: names of files and projects come from strangers,
+ * and a hash that they can compute would let them put all in one chain. */
 #include "weft/base/map.h"
 #include "weft/base/mem.h"
 #include "weft/base/random.h"
@@ -86,9 +86,20 @@ static uint64_t hash_bytes(const char *text, size_t len)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+/* Numbers are drawn or counted by this server; a stranger can ask for one, but not put it in. The
+ * finaliser of splitmix64 under the seed scatters them well enough. */
+static uint64_t hash_number(uint64_t key)
+{
+    pthread_once(&seed_drawn, draw_seed);
+    key ^= seed[0];
+    key = (key ^ (key >> 30)) * 0xbf58476d1ce4e5b9u;
+    key = (key ^ (key >> 27)) * 0x94d049bb133111ebu;
+    return key ^ (key >> 31);
+}
+
 static struct sought number(uint64_t key)
 {
-    return (struct sought){hash_bytes((const char *)&key, sizeof(key)), key, NULL, NUMBER_KEY};
+    return (struct sought){hash_number(key), key, NULL, NUMBER_KEY};
 }
 
 static struct sought text(const char *key, size_t len)
