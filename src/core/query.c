@@ -34,8 +34,19 @@ static void look(struct query *query)
     room_ask(room, query->id, &open);
 }
 
+/* Answered at the end of the turn, never inside the call. */
+static void refuse(struct registry *registry, struct query *query, enum err result)
+{
+    query->result = result;
+    TAILQ_INSERT_TAIL(&registry->refused_queries, query, link);
+}
+
 static void enter(struct registry *registry, struct query *query, const char *project)
 {
+    if (!project_id_valid(project, strlen(project))) {
+        refuse(registry, query, ERR_NO_PROJECT);
+        return;
+    }
     query->room = room_enter(registry, project);
     TAILQ_INSERT_TAIL(&query->room->queries, query, link);
     look(query);
@@ -58,10 +69,12 @@ void registry_query_file(struct registry *registry, const char *project, const c
     enter(registry, query, project);
 }
 
-static void fail(struct query *query, enum err result)
+/* Ends a query that has no more to say than this (a creation that went well is such a one). */
+static void end(struct registry *registry, struct query *query, enum err result)
 {
-    struct registry *registry = query->room->registry;
-    if (query->file_done)
+    if (query->create_done)
+        query->create_done(query->owner, result);
+    else if (query->file_done)
         query->file_done(query->owner, &(struct query_file){.result = result});
     else
         query->project_done(query->owner, &(struct query_project){.result = result});
@@ -76,13 +89,13 @@ void query_fail_all(struct room *room, enum err result)
     while (map_next(&room->files, &iter))
         file_fail_queries(iter.value, result);
     LIST_EACH_SAFE(query, &room->queries, link, next)
-    fail(query, result);
+    end(room->registry, query, result);
 }
 
 void query_file_ready(struct query *query, const struct file *file, enum err result)
 {
     if (!file) {
-        fail(query, result);
+        end(query->room->registry, query, result);
         return;
     }
     struct query_file answer = {
@@ -127,7 +140,7 @@ static void find_file(struct query *query)
 {
     struct file *file = room_file_at(query->room, query->path, strlen(query->path));
     if (!file) {
-        fail(query, ERR_NO_FILE);
+        end(query->room->registry, query, ERR_NO_FILE);
         return;
     }
     struct opener *opener = mem_zalloc(sizeof *opener);
@@ -139,11 +152,11 @@ void query_opened(struct query *query, const struct state_opened *answer)
 {
     struct room *room = query->room;
     if (answer->result == STATE_NO_PROJECT)
-        fail(query, ERR_NO_PROJECT);
+        end(room->registry, query, ERR_NO_PROJECT);
     else if (answer->result != STATE_OK)
-        fail(query, answer->result == STATE_BUSY ? ERR_BUSY : ERR_INTERNAL);
+        end(room->registry, query, answer->result == STATE_BUSY ? ERR_BUSY : ERR_INTERNAL);
     else if (room->phase == ROOM_OVER)
-        fail(query, ERR_BUSY);
+        end(room->registry, query, ERR_BUSY);
     else if (!room_fill(room, answer))
         look(query);
     else if (query->file_done)
@@ -166,25 +179,17 @@ void registry_create_project(struct registry *registry, const char *project, con
         result = ERR_BAD_MESSAGE;
     else if (!templates_create(registry, &ticket, name, template))
         result = ERR_NO_FILE;
-    if (result == ERR_OK)
-        return;
-    query->result = result;
-    TAILQ_INSERT_TAIL(&registry->refused_queries, query, link);
-}
-
-static void created(struct registry *registry, struct query *query, enum err result)
-{
-    query->create_done(query->owner, result);
-    query_free(registry, query);
+    if (result != ERR_OK)
+        refuse(registry, query, result);
 }
 
 void query_created(struct registry *registry, struct query *query,
                    const struct state_created *answer)
 {
-    created(registry, query,
-            answer->result == STATE_OK       ? ERR_OK
-            : answer->result == STATE_EXISTS ? ERR_EXISTS
-                                             : ERR_BUSY);
+    end(registry, query,
+        answer->result == STATE_OK       ? ERR_OK
+        : answer->result == STATE_EXISTS ? ERR_EXISTS
+                                         : ERR_BUSY);
 }
 
 void query_answer_refused(struct registry *registry)
@@ -192,6 +197,6 @@ void query_answer_refused(struct registry *registry)
     while (!TAILQ_EMPTY(&registry->refused_queries)) {
         struct query *query = TAILQ_FIRST(&registry->refused_queries);
         TAILQ_REMOVE(&registry->refused_queries, query, link);
-        created(registry, query, query->result);
+        end(registry, query, query->result);
     }
 }

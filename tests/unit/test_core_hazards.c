@@ -341,6 +341,30 @@ static void what_was_left_unsaved_is_saved(void)
     end();
 }
 
+static void got_project(void *owner, const struct query_project *answer)
+{
+    (void)owner;
+    queried = answer->result;
+}
+
+static void a_name_that_no_project_can_have_opens_no_room(void)
+{
+    char name[100];
+    begin();
+    world_start(&world);
+    snprintf(name, sizeof(name), "%090d", 1);
+    queried = ERR_OK;
+    registry_query_project(world.registry, name, NULL, got_project);
+    CHECK_EQ_INT(registry_counts(world.registry)->rooms, 0);
+    CHECK_EQ_INT(queried, ERR_OK);
+    world_settle(&world);
+    CHECK_EQ_INT(queried, ERR_NO_PROJECT);
+    registry_query_file(world.registry, "a/b", "c", NULL, got_file);
+    world_settle(&world);
+    CHECK_EQ_INT(queried, ERR_NO_PROJECT);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     log_setup(LOG_ERROR, false);
@@ -360,5 +384,6 @@ int main(int argc, char **argv)
     RUN(who_leaves_while_joining_has_left);
     RUN(who_joins_while_the_server_drains_is_told);
     RUN(what_was_left_unsaved_is_saved);
+    RUN(a_name_that_no_project_can_have_opens_no_room);
     return check_finish();
 }
