@@ -97,9 +97,13 @@ static size_t list_peers(const struct room *room, uint64_t cid, struct peer_info
     const struct member *member;
     /* Those who just left too: their leave is told later, to everybody. */
     TAILQ_FOREACH(member, &room->members, link)
-    if (member->cid != cid)
+    {
+        if (member->cid == cid)
+            continue;
+        uint64_t f = room_file(room, member->f) ? member->f : 0; /* it may have been deleted */
         peers[count++] =
-            (struct peer_info){member->cid, member->f, member->person->user, member->person->name};
+            (struct peer_info){member->cid, f, member->person->user, member->person->name};
+    }
     *out = peers;
     return count;
 }

@@ -126,6 +126,20 @@ static void a_log_further_than_the_replica_is_told_once(void)
     end();
 }
 
+static void nobody_is_shown_in_a_file_that_was_deleted(void)
+{
+    two_readers();
+    say(bob, "{\"t\":\"cursor\",\"f\":1,\"v\":0,\"sel\":[1,1]}");
+    world_pass(&world, 100);
+    say(ann, "{\"t\":\"delete\",\"f\":1}");
+    struct conn *carl = join("Carl");
+    const json_t *peers = json_object_get(expect(carl, "welcome"), "peers");
+    CHECK_EQ_INT(json_array_size(peers), 2);
+    for (size_t i = 0; i < 2; i++)
+        CHECK(!json_object_get(json_array_get(peers, i), "f"));
+    end();
+}
+
 int main(int argc, char **argv)
 {
     log_setup(LOG_ERROR, false);
@@ -137,5 +151,6 @@ int main(int argc, char **argv)
     RUN(a_log_that_grows_while_it_is_read_is_read_on);
     RUN(a_log_longer_than_a_queue_is_not_sent);
     RUN(a_log_further_than_the_replica_is_told_once);
+    RUN(nobody_is_shown_in_a_file_that_was_deleted);
     return check_finish();
 }
