@@ -82,7 +82,7 @@ bool registry_idle(const struct registry *registry);
 
 /* Answers come on a later turn, exactly once per call. */
 struct query_file {
-    enum err result; /* ERR_OK, NO_PROJECT, NO_FILE, BUSY, INTERNAL */
+    enum err result; /* ERR_OK, NO_PROJECT, NO_FILE, GONE (deleted while it was read), BUSY, INTERNAL */
     uint64_t f, v;
     const char *path, *ep, *eol;
     const struct rope *text; /* borrowed until return */
