@@ -26,8 +26,8 @@ async function call(path, init) {
   const body = await response.json().catch(() => null);
   if (response.ok) return body;
   throw new ApiError(
-    response.status === 409 ? "exists" : (body?.code ?? "internal"),
-    body?.msg ?? "",
+    response.status === 409 ? "exists" : (body?.error?.code ?? "internal"),
+    body?.error?.msg ?? "",
   );
 }
 
