@@ -1,5 +1,5 @@
-/* The root of core: all sessions and rooms of this process. Single-threaded; time is given, never asked for. The
- * transport reports connections here, the loop reports turns and ticks. */
+/* The root of core: all sessions and rooms of this process. Single-threaded; time is given, never
+ * asked for. The transport reports connections here, the loop reports turns and ticks. */
 #ifndef WEFT_CORE_REGISTRY_H
 #define WEFT_CORE_REGISTRY_H
 
@@ -23,7 +23,8 @@ struct template_file {
     size_t len;
 };
 /* What a project can start from; "blank" has no files. */
-struct template {
+struct template
+{
     const char *name, *title, *description;
     const struct template_file *files;
     size_t file_count;
@@ -34,14 +35,14 @@ struct registry_config {
     struct rate rates[RATE_COUNT];
     const struct template *templates;
     size_t template_count;
-    const char *instance;       /* welcome.inst */
-    uint64_t save_after_ms;     /* first unsaved change → save; 2,000 */
-    uint64_t save_retry_ms;     /* first wait after a failed save, doubling to 60 s; 1,000 */
-    uint64_t hello_timeout_ms;  /* 10,000 */
-    uint64_t dead_after_ms;     /* nothing heard for so long: gone; 45,000 */
-    uint64_t peer_off_ms;       /* a leave is told after this; 2,000 */
-    uint64_t resume_ms;         /* how long a resume token is good; 24 h */
-    uint64_t unload_after_ms;   /* an empty room is kept so long after its last save; 5,000 */
+    const char *instance;            /* welcome.inst */
+    uint64_t save_after_ms;          /* first unsaved change → save; 2,000 */
+    uint64_t save_retry_ms;          /* first wait after a failed save, doubling to 60 s; 1,000 */
+    uint64_t hello_timeout_ms;       /* 10,000 */
+    uint64_t dead_after_ms;          /* nothing heard for so long: gone; 45,000 */
+    uint64_t peer_off_ms;            /* a leave is told after this; 2,000 */
+    uint64_t resume_ms;              /* how long a resume token is good; 24 h */
+    uint64_t unload_after_ms;        /* an empty room is kept so long after its last save; 5,000 */
     uint64_t (*random)(void *owner); /* 64 random bits; tests make it predictable */
     void *random_owner;
 };
@@ -50,21 +51,25 @@ struct registry_config registry_config_default(void);
 
 /* Borrows the ports and everything config points to for its life, and sets their sinks. */
 struct registry *registry_new(const struct registry_config *config, struct state *state,
-                              struct repository *repository, struct bus *bus, const struct signer *signer);
+                              struct repository *repository, struct bus *bus,
+                              const struct signer *signer);
 /* All sessions are gone (see registry_drain) and the ports are quiet. */
 void registry_free(struct registry *registry);
 
 /* ---- from the transport ---- */
 
-/* A connection was made. Returns its session, or NULL where it must be refused (limit, draining). */
-struct session *registry_connect(struct registry *registry, struct conn *conn, const char *remote, uint64_t now_ms);
+/* A connection was made. Returns its session, or NULL where it must be refused (limit, draining).
+ */
+struct session *registry_connect(struct registry *registry, struct conn *conn, const char *remote,
+                                 uint64_t now_ms);
 /* One whole text frame (borrowed). */
 void session_receive(struct session *session, const char *data, size_t len, uint64_t now_ms);
 /* Any sign of life (pong). */
 void session_alive(struct session *session, uint64_t now_ms);
 /* The socket is free again. */
 void session_writable(struct session *session);
-/* The connection is over, whoever ended it; the last call for this session. reason in words, for the log. */
+/* The connection is over, whoever ended it; the last call for this session. reason in words, for
+ * the log. */
 void session_disconnected(struct session *session, const char *reason, uint64_t now_ms);
 
 /* ---- from the loop ---- */
@@ -73,16 +78,19 @@ void session_disconnected(struct session *session, const char *reason, uint64_t 
 void registry_turn(struct registry *registry, uint64_t now_ms, uint64_t wall_ms);
 /* Every 50 ms or so: presence, timeouts, saves, unloads. */
 void registry_tick(struct registry *registry, uint64_t now_ms, uint64_t wall_ms);
-/* Tells everybody to come back (drain) and saves everything; registry_idle turns true when nothing is dirty, nothing
- * under way and nobody connected. deadline_ms from now: sessions are closed with 1012 then. */
-void registry_drain(struct registry *registry, uint64_t now_ms, uint64_t in_ms, uint64_t spread_ms, const char *why);
+/* Tells everybody to come back (drain) and saves everything; registry_idle turns true when nothing
+ * is dirty, nothing under way and nobody connected. deadline_ms from now: sessions are closed with
+ * 1012 then. */
+void registry_drain(struct registry *registry, uint64_t now_ms, uint64_t in_ms, uint64_t spread_ms,
+                    const char *why);
 bool registry_idle(const struct registry *registry);
 
 /* ---- for HTTP ---- */
 
 /* Answers come on a later turn, exactly once per call. */
 struct query_file {
-    enum err result; /* ERR_OK, NO_PROJECT, NO_FILE, GONE (deleted while it was read), BUSY, INTERNAL */
+    enum err
+        result; /* ERR_OK, NO_PROJECT, NO_FILE, GONE (deleted while it was read), BUSY, INTERNAL */
     uint64_t f, v;
     const char *path, *ep, *eol;
     const struct rope *text; /* borrowed until return */
@@ -98,17 +106,18 @@ struct query_project {
 };
 void registry_query_project(struct registry *registry, const char *project, void *owner,
                             void (*done)(void *owner, const struct query_project *answer));
-void registry_query_file(struct registry *registry, const char *project, const char *path, void *owner,
-                         void (*done)(void *owner, const struct query_file *answer));
+void registry_query_file(struct registry *registry, const char *project, const char *path,
+                         void *owner, void (*done)(void *owner, const struct query_file *answer));
 /* ERR_OK, EXISTS, NO_FILE (no such template), BAD_MESSAGE (bad id), BUSY. name may be NULL. */
 void registry_create_project(struct registry *registry, const char *project, const char *name,
-                             const char *template, void *owner, void (*done)(void *owner, enum err result));
+                             const char *template, void *owner,
+                             void (*done)(void *owner, enum err result));
 const struct template *registry_templates(const struct registry *registry, size_t *count);
 
 /* ---- counters, for metrics and health ---- */
 struct registry_counts {
-    uint64_t sessions, rooms, edits, deliveries, acks, batches, conflicts, duplicates, refused, resyncs,
-        presence_dropped, slow_closed, saves, save_failures, frames_in, frames_out;
+    uint64_t sessions, rooms, edits, deliveries, acks, batches, conflicts, duplicates, refused,
+        resyncs, presence_dropped, slow_closed, saves, save_failures, frames_in, frames_out;
     uint64_t errors[64]; /* by enum err */
 };
 const struct registry_counts *registry_counts(const struct registry *registry);

@@ -1,6 +1,7 @@
-/* The port to where projects are saved as plain text: SQLite (embedded) or MongoDB. Asynchronous like state.h: one answer per call, on
- * a later turn. A save is guarded by the pair (epoch number, rev): what is stored under a newer pair stays, and that counts as saved
- * only if the stored pair is at least the one given. */
+/* The port to where projects are saved as plain text: SQLite (embedded) or MongoDB. Asynchronous
+ * like state.h: one answer per call, on a later turn. A save is guarded by the pair (epoch number,
+ * rev): what is stored under a newer pair stays, and that counts as saved only if the stored pair
+ * is at least the one given. */
 #ifndef WEFT_CORE_REPOSITORY_H
 #define WEFT_CORE_REPOSITORY_H
 
@@ -16,7 +17,7 @@ struct repository_file {
     size_t len, utf16_len;
     const char *eol;
     uint64_t updated_at, updated_by; /* ms since 1970; cid */
-    const struct state_seen *seen; /* borrowed until the call returns */
+    const struct state_seen *seen;   /* borrowed until the call returns */
     size_t seen_count;
 };
 struct repository_save {
