@@ -72,10 +72,13 @@ static void world_close(struct world *world)
     world_remove(world->folder);
 }
 
+/* Returns a path in the world's folder, valid until the fourth call after this one. */
 static CHECK_UNUSED const char *world_path(const struct world *world, const char *name)
 {
-    static char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/%s", world->folder, name);
+    static char paths[4][PATH_MAX];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+    snprintf(path, PATH_MAX, "%s/%s", world->folder, name);
     return path;
 }
 
