@@ -100,6 +100,24 @@ struct blob *outbox_for_author(struct outbox *outbox, uint64_t cid)
     return blob;
 }
 
+struct blob *outbox_from(const struct outbox *outbox, size_t from, uint64_t cid)
+{
+    size_t bytes = 2, count = 0;
+    for (size_t i = from; i < outbox->count; i++)
+        if (outbox->items[i].by != cid) {
+            bytes += outbox->items[i].message->len + 1;
+            count++;
+        }
+    if (count == 0)
+        return NULL;
+    struct join join;
+    join_begin(&join, bytes);
+    for (size_t i = from; i < outbox->count; i++)
+        if (outbox->items[i].by != cid)
+            join_add(&join, outbox->items[i].message);
+    return join_end(&join);
+}
+
 void outbox_clear(struct outbox *outbox)
 {
     for (size_t i = 0; i < outbox->count; i++) {

@@ -36,6 +36,9 @@ bool outbox_has_author(const struct outbox *outbox, uint64_t cid);
 struct blob *outbox_all(struct outbox *outbox);
 /* Returns a new blob with what the author gets, or NULL where that is nothing. */
 struct blob *outbox_for_author(struct outbox *outbox, uint64_t cid);
+/* Returns a new blob with what comes after the first `from` messages and is not the author's own,
+ * or NULL where that is nothing. For those who came in between. */
+struct blob *outbox_from(const struct outbox *outbox, size_t from, uint64_t cid);
 void outbox_clear(struct outbox *outbox);
 
 #endif

@@ -36,6 +36,7 @@ struct room *room_enter(struct registry *registry, const char *project)
     TAILQ_INIT(&room->queries);
     TAILQ_INIT(&room->tree_requests);
     outbox_init(&room->outbox);
+    outbox_init(&room->notices);
     TAILQ_INSERT_TAIL(&registry->rooms, room, link);
     map_put(&registry->room_by_id, room->id, room);
     map_put_text(&registry->room_by_project, project, strlen(project), room);
@@ -105,6 +106,7 @@ void room_free(struct room *room)
     map_close(&room->paths);
     map_close(&room->by_cid);
     outbox_close(&room->outbox);
+    outbox_close(&room->notices);
     if (room->is_dirty)
         TAILQ_REMOVE(&registry->dirty_rooms, room, dirty);
     TAILQ_REMOVE(&registry->rooms, room, link);
@@ -172,12 +174,28 @@ struct member *room_member(const struct room *room, uint64_t cid)
     return map_find(&room->by_cid, cid);
 }
 
+/* A crowd that comes at once is told of itself in one message, not in as many as there are people.
+ */
+static void tell_notices(struct room *room)
+{
+    struct session *session, *next;
+    LIST_EACH_SAFE(session, &room->sessions, of_room, next)
+    {
+        size_t from = session->notices_from;
+        session->notices_from = 0;
+        session_deliver_from(session, &room->notices, from, QUEUE_PLAIN, 0);
+    }
+    outbox_clear(&room->notices);
+}
+
 static void post_peer(struct room *room, const struct member *member, bool on)
 {
     struct buf *out = &room->registry->out;
     buf_reset(out);
     encode_peer(out, member->cid, on, member->person->user, member->person->name);
-    room_post(room, blob_new(out->data, out->len), NULL, member->cid);
+    outbox_add(&room->notices, blob_new(out->data, out->len), NULL, member->cid);
+    if (room->notices.count == OUTBOX_MESSAGES)
+        tell_notices(room);
 }
 
 static struct member *add_member(struct room *room, const struct session *session)
@@ -201,6 +219,7 @@ void room_join(struct room *room, struct session *session)
     member->person = person_ref(session->person);
     member->session = session;
     session->member = member;
+    session->notices_from = room->notices.count;
     TAILQ_INSERT_TAIL(&room->sessions, session, of_room);
     room->session_count++;
     if (!told)
@@ -414,6 +433,8 @@ static void look_at_files(struct room *room, uint64_t now_ms)
 bool room_tick(struct room *room, uint64_t now_ms)
 {
     tell_leaves(room, now_ms);
+    if (room->notices.count)
+        tell_notices(room);
     presence_tick(room, now_ms);
     if (room->phase == ROOM_READY) {
         saver_tick(room, now_ms);

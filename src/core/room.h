@@ -54,9 +54,10 @@ struct room {
     struct map by_cid; /* cid → struct member */
     struct member_list members;
     struct member_list moved;
-    size_t gone_count; /* members without a session, whose leave is not told yet */
+    size_t gone_count;        /* members without a session, whose leave is not told yet */
     uint64_t presence_due_ms; /* next time that cursors are told; 0 = none moved */
     struct outbox outbox;     /* for everybody */
+    struct outbox notices;    /* who came and went; told on the tick */
     struct file_list dirty_files;
     struct query_list queries;
     struct tree_request_list tree_requests;

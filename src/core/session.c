@@ -159,14 +159,9 @@ void session_push(struct session *session, struct blob *message, enum queue_clas
         session_flush(session); /* nobody's answers of one turn may fill the memory */
 }
 
-void session_deliver(struct session *session, struct outbox *outbox, enum queue_class class,
-                     uint64_t f)
+/* To the socket at once where nothing stands before it. Takes the reference. */
+static void give(struct session *session, struct blob *message, enum queue_class class, uint64_t f)
 {
-    struct blob *message = outbox_has_author(outbox, session->cid)
-                               ? outbox_for_author(outbox, session->cid)
-                               : blob_ref(outbox_all(outbox));
-    if (!message)
-        return;
     bool is_first =
         session->phase == SESSION_LIVE && !session->is_choked && session->queue.count == 0;
     if (is_first && conn_write(session->conn, message)) {
@@ -175,6 +170,28 @@ void session_deliver(struct session *session, struct outbox *outbox, enum queue_
     } else {
         session_push(session, message, class, f);
     }
+}
+
+void session_deliver(struct session *session, struct outbox *outbox, enum queue_class class,
+                     uint64_t f)
+{
+    struct blob *message = outbox_has_author(outbox, session->cid)
+                               ? outbox_for_author(outbox, session->cid)
+                               : blob_ref(outbox_all(outbox));
+    if (message)
+        give(session, message, class, f);
+}
+
+void session_deliver_from(struct session *session, struct outbox *outbox, size_t from,
+                          enum queue_class class, uint64_t f)
+{
+    if (from == 0) {
+        session_deliver(session, outbox, class, f);
+        return;
+    }
+    struct blob *message = outbox_from(outbox, from, session->cid);
+    if (message)
+        give(session, message, class, f);
 }
 
 void session_push_buf(struct session *session, struct buf *out)

@@ -62,6 +62,7 @@ struct session {
     bool is_stalled; /* an open waits until what is queued was written */
     uint64_t id, cid, k;
     struct person *person; /* NULL before hello */
+    size_t notices_from;   /* the room's notices before it are in its welcome */
     char *remote;
     uint64_t connected_ms, heard_ms;
     struct bucket buckets[RATE_COUNT];
@@ -86,6 +87,9 @@ void session_push(struct session *session, struct blob *message, enum queue_clas
  * else behind what is queued. */
 void session_deliver(struct session *session, struct outbox *outbox, enum queue_class class,
                      uint64_t f);
+/* The same without the first `from` messages, which it knows. */
+void session_deliver_from(struct session *session, struct outbox *outbox, size_t from,
+                          enum queue_class class, uint64_t f);
 /* The same for the text in out, which is reset. */
 void session_push_buf(struct session *session, struct buf *out);
 /* Tells of an error; fatal ones close by err_close_code(error->code). */

@@ -16,6 +16,7 @@ static void a_first_visit_is_welcomed(void)
     CHECK_EQ_INT(json_array_size(json_object_get(welcome, "files")), 0);
     bob = join("Bob");
     CHECK_EQ_INT(json_array_size(json_object_get(expect(bob, "welcome"), "peers")), 1);
+    world_pass(&world, 100);
     CHECK_EQ_STR(string(expect(ann, "peer"), "name"), "Bob");
     quiet(bob);
     end();
@@ -267,6 +268,7 @@ static void a_takeover_closes_the_older_connection(void)
     world_settle(&world);
     CHECK_EQ_INT(carl->code, 4409);
     CHECK_EQ_INT(again->code, 0);
+    world_pass(&world, 100); /* that Carl came */
     json_array_clear(ann->inbox);
     world_pass(&world, 5000);
     CHECK(!world_next(ann, "peer"));
@@ -280,6 +282,25 @@ static void a_version_from_elsewhere_gets_a_snapshot(void)
     CHECK_EQ_STR(string(expect(ann, "file"), "reset"), "ahead");
     say(ann, "{\"t\":\"open\",\"f\":1,\"v\":0,\"ep\":\"0.other\"}");
     CHECK_EQ_STR(string(expect(ann, "file"), "reset"), "epoch");
+    end();
+}
+
+static void those_who_come_together_are_told_together(void)
+{
+    two_readers();
+    struct conn *carl = join("Carl"), *dora = join("Dora");
+    CHECK_EQ_INT(json_array_size(json_object_get(expect(carl, "welcome"), "peers")), 2);
+    CHECK_EQ_INT(json_array_size(json_object_get(expect(dora, "welcome"), "peers")), 3);
+    quiet(ann);
+    uint64_t frames = registry_counts(world.registry)->frames_out;
+    world_pass(&world, 100);
+    /* One frame each to Ann, Bob and Carl; Dora knew everybody from her welcome. */
+    CHECK_EQ_INT(registry_counts(world.registry)->frames_out - frames, 3);
+    CHECK_EQ_STR(string(expect(ann, "peer"), "name"), "Carl");
+    CHECK_EQ_STR(string(expect(ann, "peer"), "name"), "Dora");
+    CHECK_EQ_STR(string(expect(carl, "peer"), "name"), "Dora");
+    quiet(carl);
+    quiet(dora);
     end();
 }
 
@@ -540,6 +561,7 @@ int main(int argc, char **argv)
     RUN(a_resume_brings_what_was_missed);
     RUN(a_takeover_closes_the_older_connection);
     RUN(a_version_from_elsewhere_gets_a_snapshot);
+    RUN(those_who_come_together_are_told_together);
     RUN(a_leave_is_told_after_a_while);
     RUN(the_tree_is_told_before_ok);
     RUN(cursors_are_coalesced_and_mapped);

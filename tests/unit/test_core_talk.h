@@ -83,6 +83,7 @@ CHECK_UNUSED static void two_readers_start(void)
     bob = join("Bob");
     say(ann, "{\"t\":\"open\",\"f\":1}");
     say(bob, "{\"t\":\"open\",\"path\":\"main.c\"}");
+    world_pass(&world, 100); /* that Bob came */
     json_array_clear(ann->inbox);
     json_array_clear(bob->inbox);
 }
