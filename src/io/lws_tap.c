@@ -59,7 +59,8 @@ static size_t head_part(struct conn *conn, const char *data, size_t len)
 
 /* Reads one thing at a time: the head of a request, then its body, and what follows only when that
  * was answered. libwebsockets 4.1 loops for ever over a POST that it read together with something
- * before it, and writes its handshake over frames that came behind the request. */
+ * before it, and writes its handshake over frames that came behind the request; 4.3 ends the
+ * connection when something comes before the answer is out. */
 static ssize_t read_http(struct conn *conn, void *data, size_t len)
 {
     if (conn->body_left > 0) {
@@ -67,6 +68,10 @@ static ssize_t read_http(struct conn *conn, void *data, size_t len)
         ssize_t got = recvfrom(conn->fd, data, most, 0, NULL, NULL);
         conn->body_left -= got > 0 ? (uint64_t)got : 0;
         return got;
+    }
+    if (conn->exchange) {
+        errno = EAGAIN;
+        return -1;
     }
     ssize_t there = recvfrom(conn->fd, data, len, MSG_PEEK, NULL, NULL);
     if (there <= 0)
