@@ -1,4 +1,5 @@
-/* Token buckets: so many messages a second, and a burst. Time is given. */
+/* Token buckets: so many messages a second, and a burst. Time is given. Eight bytes each, because
+ * every session has one per kind of message. */
 #ifndef WEFT_CORE_RATE_H
 #define WEFT_CORE_RATE_H
 
@@ -7,8 +8,8 @@
 #include <stdint.h>
 
 struct bucket {
-    uint64_t filled_ms; /* when it was last filled */
-    uint64_t milli;     /* thousandths of a token */
+    uint32_t filled; /* up to when tokens were given, in 1/64 ms modulo 2^32 */
+    uint32_t tokens;
 };
 
 /* A full bucket. */
