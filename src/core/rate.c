@@ -1,7 +1,7 @@
 #include "rate.h"
 
 #define TICKS_PER_MS 64u
-#define TICKS_PER_S  (1000u * TICKS_PER_MS)
+#define TICKS_PER_S (1000u * TICKS_PER_MS)
 
 static uint32_t ticks(uint64_t now_ms)
 {
