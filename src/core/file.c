@@ -10,6 +10,7 @@
 #include "weft/base/log.h"
 #include "weft/base/mem.h"
 #include "weft/text/change.h"
+#include "weft/text/path.h"
 #include "weft/text/rope.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -313,18 +314,16 @@ static void push_text(struct session *session, struct buf *out, enum queue_class
 }
 
 /* The snapshot as a new reader gets it is made once per version and shared by all of them. */
-static struct blob *snapshot(struct file *file, const struct snapshot *head, struct buf *out)
+static struct blob *snapshot(struct file *file, const struct snapshot *head)
 {
     bool plain = head->n == 0 && !head->reset && (!head->q || head->q->json[0] == '\0');
     if (plain && file->cached.message && file->cached.v == head->v && file->cached.s == head->s)
         return blob_ref(file->cached.message);
-    buf_reset(out);
-    encode_file(out, head, document_rope(file->document));
-    struct blob *message = blob_new(out->data, out->len);
-    if (out->cap > (1u << 20))
-        buf_close(out);
-    else
-        buf_reset(out);
+    struct buf out = BUF_EMPTY;
+    blob_begin(&out);
+    buf_reserve(&out, rope_len(document_rope(file->document)) + PATH_LEN_MAX);
+    encode_file(&out, head, document_rope(file->document));
+    struct blob *message = blob_take(&out);
     if (plain) {
         blob_unref(file->cached.message);
         file->cached.message = blob_ref(message);
@@ -337,7 +336,6 @@ static struct blob *snapshot(struct file *file, const struct snapshot *head, str
 static void answer_text(struct file *file, struct session *session, const struct opener *opener,
                         const char *reset)
 {
-    struct registry *registry = session->registry;
     const struct author *author = map_find(&file->authors, session->cid);
     struct snapshot head = {.f = file->f,
                             .v = document_version(file->document),
@@ -348,7 +346,7 @@ static void answer_text(struct file *file, struct session *session, const struct
                             .ep = file->room->epoch,
                             .reset = reset,
                             .q = &opener->q};
-    session_push(session, snapshot(file, &head, &registry->out), QUEUE_SNAPSHOT, file->f);
+    session_push(session, snapshot(file, &head), QUEUE_SNAPSHOT, file->f);
 }
 
 static void answer_synced(struct file *file, struct session *session, const struct opener *opener)

@@ -41,6 +41,24 @@ static void an_empty_blob_is_empty(void)
     blob_unref(blob);
 }
 
+static void a_buf_becomes_a_blob_without_a_copy(void)
+{
+    struct buf buf = BUF_EMPTY;
+    blob_begin(&buf);
+    buf_add_text(&buf, "a message");
+    struct blob *blob = blob_take(&buf);
+    CHECK_EQ_STR(blob->data, "a message");
+    CHECK_EQ_INT(blob->len, 9);
+    CHECK_EQ_INT(blob->elements, 1);
+    CHECK_EQ_INT(blob->head_len, 0);
+    CHECK(buf.data == NULL);
+    blob_unref(blob);
+    blob_begin(&buf);
+    blob = blob_take(&buf);
+    CHECK_EQ_STR(blob->data, "");
+    blob_unref(blob);
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv);
@@ -48,5 +66,6 @@ int main(int argc, char **argv)
     RUN(the_headroom_lies_right_before_the_data);
     RUN(the_last_reference_frees);
     RUN(an_empty_blob_is_empty);
+    RUN(a_buf_becomes_a_blob_without_a_copy);
     return check_finish();
 }

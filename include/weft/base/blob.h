@@ -5,6 +5,7 @@
 #ifndef WEFT_BASE_BLOB_H
 #define WEFT_BASE_BLOB_H
 
+#include "weft/base/buf.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,11 @@ struct blob {
 /* Returns a new blob with one reference, holding a copy of data (or len bytes to be filled by the
  * caller before anybody else sees it, when data is NULL). */
 struct blob *blob_new(const void *data, size_t len);
+/* For what is large: blob_begin puts room for a blob's head into an empty buf, the message is
+ * appended, and blob_take makes the buf's own memory a new blob, without a copy. The buf is empty
+ * afterwards. */
+void blob_begin(struct buf *buf);
+struct blob *blob_take(struct buf *buf);
 struct blob *blob_ref(struct blob *blob);
 void blob_unref(struct blob *blob); /* NULL is allowed */
 
