@@ -1,4 +1,5 @@
 #include "file.h"
+#include "batch.h"
 #include "edits.h"
 #include "presence.h"
 #include "query.h"
@@ -108,7 +109,7 @@ void file_free(struct file *file)
     while (!TAILQ_EMPTY(&file->subs))
         session_unsubscribe(TAILQ_FIRST(&file->subs));
     refuse_all(file, ERR_BUSY);
-    edits_drop_all(file, ERR_BUSY, "the project was closed");
+    batch_drop_all(file, ERR_BUSY, "the project was closed");
     forget_replica(file);
     map_close(&file->authors);
     outbox_close(&file->outbox);
@@ -511,7 +512,7 @@ void file_rows(struct file *file, const struct state_rows *answer)
 void file_reset(struct file *file)
 {
     struct buf *out = &file->room->registry->out;
-    edits_drop_all(file, ERR_STALE, "the file is read again");
+    batch_drop_all(file, ERR_STALE, "the file is read again");
     outbox_clear(&file->outbox);
     while (!TAILQ_EMPTY(&file->subs)) {
         struct sub *sub = TAILQ_FIRST(&file->subs);
@@ -530,7 +531,7 @@ void file_deleted(struct file *file)
 {
     file_flush(file);
     file->phase = FILE_CLOSED;
-    edits_drop_all(file, ERR_GONE, "the file was deleted");
+    batch_drop_all(file, ERR_GONE, "the file was deleted");
     refuse_all(file, ERR_GONE);
     while (!TAILQ_EMPTY(&file->subs))
         session_unsubscribe(TAILQ_FIRST(&file->subs));

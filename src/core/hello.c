@@ -2,8 +2,8 @@
  * session waits in SESSION_JOINING with exactly one call of a port under way, which keeps the room
  * alive. What it sends meanwhile is kept and handled behind welcome. */
 #include "hello.h"
+#include "batch.h"
 #include "dispatch.h"
-#include "edits.h"
 #include "resume.h"
 #include "root.h"
 #include "templates.h"
@@ -162,7 +162,7 @@ static bool take_over(struct room *room, struct session *session)
         if (older == session)
             return false;
     }
-    edits_fence(room, session->cid);
+    batch_fence(room, session->cid);
     return true;
 }
 

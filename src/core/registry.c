@@ -2,7 +2,7 @@
  * everything below. The order of one turn: batches go to the log; what each file and each room has
  * is joined and queued; every session that has something is written to. */
 #include "root.h"
-#include "edits.h"
+#include "batch.h"
 #include "hello.h"
 #include "saver.h"
 #include "tree.h"
@@ -96,7 +96,7 @@ static void state_appended(void *owner, const struct state_appended *answer)
 {
     struct file *file = answered_file(owner, answer->room, answer->f);
     if (file)
-        edits_appended(file, answer);
+        batch_appended(file, answer);
 }
 
 static void state_rows(void *owner, const struct state_rows *answer)

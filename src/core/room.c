@@ -1,5 +1,5 @@
 #include "room.h"
-#include "edits.h"
+#include "batch.h"
 #include "presence.h"
 #include "query.h"
 #include "root.h"
@@ -389,7 +389,7 @@ void room_turn(struct room *room)
         TAILQ_REMOVE(&room->dirty_files, file, dirty);
         file->is_dirty = false;
         file_flush(file);
-        edits_send(file);
+        batch_send(file);
     }
 }
 

@@ -1,0 +1,16 @@
+/* The waiting edits of a file on their way to the log and back (architecture §3). */
+#ifndef WEFT_CORE_BATCH_H
+#define WEFT_CORE_BATCH_H
+
+#include "file.h"
+
+/* Sends what waits as one batch, unless one is under way. */
+void batch_send(struct file *file);
+/* The state's answer to an append. */
+void batch_appended(struct file *file, const struct state_appended *answer);
+/* Removes what waits of a cid whose connection was taken over. */
+void batch_fence(struct room *room, uint64_t cid);
+/* Answers every edit that waits or is under way with an error and forgets it. */
+void batch_drop_all(struct file *file, enum err code, const char *why);
+
+#endif
