@@ -230,7 +230,6 @@ static void append_entries(struct storage *storage, struct file *file, struct re
         file_push(&storage->truth, file, storage->truth.last_id);
         file->updated_by = append->entries[i].by;
     }
-    file->size += (uint64_t)append->size_delta;
     file->utf16_len += (uint64_t)append->utf16_delta;
     request->answer.appended.version = file->version;
     request->answer.appended.rev = file->rev;

@@ -291,12 +291,8 @@ static CHECK_UNUSED void probe_send(struct probe *probe, uint64_t f, uint64_t ex
                                     struct state_entry *entries, size_t count, int64_t delta)
 {
     struct state_ticket ticket = probe_ticket(probe);
-    struct state_append append = {.f = f,
-                                  .expect = expect,
-                                  .size_delta = delta,
-                                  .utf16_delta = delta,
-                                  .entries = entries,
-                                  .count = count};
+    struct state_append append = {
+        .f = f, .expect = expect, .utf16_delta = delta, .entries = entries, .count = count};
     probe->inside = true;
     probe->state->ops->append(probe->state, &ticket, &append);
     probe->inside = false;

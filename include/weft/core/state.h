@@ -102,8 +102,7 @@ struct state_entry {
 };
 struct state_append {
     uint64_t f, expect;
-    int64_t size_delta;  /* bytes of the text, and */
-    int64_t utf16_delta; /* units: for the tree's listing */
+    int64_t utf16_delta; /* for the tree's listing; its bytes are counted anew at the next save */
     const struct state_entry *entries;
     size_t count;
 };
