@@ -377,11 +377,15 @@ test("one frame in 500 segments, and many frames in one", async (t) => {
       "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n",
   );
   let got = "";
+  let arrived = () => {};
+  socket.on("data", (data) => {
+    got += data;
+    arrived();
+  });
   const has = (text, what) =>
     within(
       (async () => {
-        while (!got.includes(text))
-          got += (await new Promise((r) => socket.once("data", r))).toString();
+        while (!got.includes(text)) await new Promise((resolve) => (arrived = resolve));
       })(),
       what,
     );
