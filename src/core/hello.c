@@ -45,6 +45,7 @@ static void identify(struct session *session, const struct message *message)
 {
     struct registry *registry = session->registry;
     const char *name = message->u.hello.name.text;
+    int color = message->u.hello.has_color ? (int)message->u.hello.color : -1;
     struct resume resume;
     if (!name || !*name)
         name = "Guest";
@@ -52,7 +53,7 @@ static void identify(struct session *session, const struct message *message)
         resume_parse(registry->signer, message->u.hello.project.text, message->u.hello.resume.text,
                      registry->wall_ms, &resume)) {
         session->cid = resume.cid;
-        session->person = person_new(resume.user, name);
+        session->person = person_new(resume.user, name, color);
         session->greeting->k = message->u.hello.k;
         session->greeting->is_resumed = true;
         return;
@@ -62,7 +63,7 @@ static void identify(struct session *session, const struct message *message)
     while (session->cid == 0 || room_member(session->room, session->cid));
     char user[32];
     snprintf(user, sizeof user, "guest-%012" PRIx64, session->cid);
-    session->person = person_new(user, name);
+    session->person = person_new(user, name, color);
     session->greeting->k = message->u.hello.k ? message->u.hello.k : 1;
 }
 
@@ -98,11 +99,8 @@ static size_t list_peers(const struct room *room, uint64_t cid, struct peer_info
     /* Those who just left too: their leave is told later, to everybody. */
     TAILQ_FOREACH(member, &room->members, link)
     {
-        if (member->cid == cid)
-            continue;
-        uint64_t f = room_file(room, member->f) ? member->f : 0; /* it may have been deleted */
-        peers[count++] =
-            (struct peer_info){member->cid, f, member->person->user, member->person->name};
+        if (member->cid != cid)
+            peers[count++] = room_peer(room, member);
     }
     *out = peers;
     return count;

@@ -188,11 +188,24 @@ static void tell_notices(struct room *room)
     outbox_clear(&room->notices);
 }
 
+struct peer_info room_peer(const struct room *room, const struct member *member)
+{
+    const struct person *person = member->person;
+    return (struct peer_info){
+        .by = member->cid,
+        .f = room_file(room, member->f) ? member->f : 0, /* it may have been deleted */
+        .user = person->user,
+        .name = person->name,
+        .color = person->color,
+    };
+}
+
 static void post_peer(struct room *room, const struct member *member, bool on)
 {
     struct buf *out = &room->registry->out;
     buf_reset(out);
-    encode_peer(out, member->cid, on, member->person->user, member->person->name);
+    const struct peer_info peer = room_peer(room, member);
+    encode_peer(out, &peer, on);
     outbox_add(&room->notices, blob_new(out->data, out->len), NULL, member->cid);
     if (room->notices.count == OUTBOX_MESSAGES)
         tell_notices(room);
@@ -210,7 +223,7 @@ static struct member *add_member(struct room *room, const struct session *sessio
 void room_join(struct room *room, struct session *session)
 {
     struct member *member = room_member(room, session->cid);
-    bool told = member && strcmp(member->person->name, session->person->name) == 0;
+    bool told = member && person_same(member->person, session->person);
     if (!member)
         member = add_member(room, session);
     else if (!member->session)

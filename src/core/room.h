@@ -91,6 +91,8 @@ void room_leave(struct room *room, struct session *session);
 /* Tells the state that the session is not there, or will not be. */
 void room_left(struct room *room, const struct session *session);
 struct member *room_member(const struct room *room, uint64_t cid);
+/* As the others are told of it. Borrows the texts of its person. */
+struct peer_info room_peer(const struct room *room, const struct member *member);
 
 struct file *room_file(const struct room *room, uint64_t f);
 struct file *room_file_at(const struct room *room, const char *path, size_t len);

@@ -192,6 +192,7 @@ static enum err finish(struct reading *reading, struct message *out)
     switch (out->type) {
     case MESSAGE_HELLO:
         out->u.hello.has_e = has(reading, KEY_e);
+        out->u.hello.has_color = has(reading, KEY_color);
         return ERR_OK;
     case MESSAGE_OPEN:
         out->u.open.has_v = has(reading, KEY_v);

@@ -51,6 +51,14 @@ static void add_files(struct buf *out, const struct file_info *files, size_t cou
     buf_add_char(out, ']');
 }
 
+static void add_person(struct buf *out, const struct peer_info *peer)
+{
+    ADD_TEXT(out, ",\"user\":", peer->user);
+    ADD_TEXT(out, ",\"name\":", peer->name);
+    if (peer->color >= 0)
+        ADD_NUMBER(out, ",\"color\":", (uint64_t)peer->color);
+}
+
 static void add_peers(struct buf *out, const struct peer_info *peers, size_t count)
 {
     ADD(out, ",\"peers\":[");
@@ -58,8 +66,7 @@ static void add_peers(struct buf *out, const struct peer_info *peers, size_t cou
         if (i > 0)
             buf_add_char(out, ',');
         ADD_NUMBER(out, "{\"by\":", peers[i].by);
-        ADD_TEXT(out, ",\"user\":", peers[i].user);
-        ADD_TEXT(out, ",\"name\":", peers[i].name);
+        add_person(out, &peers[i]);
         if (peers[i].f)
             ADD_NUMBER(out, ",\"f\":", peers[i].f);
         buf_add_char(out, '}');
@@ -284,15 +291,12 @@ void encode_cursor(struct buf *out, const struct cursor *cursor)
     buf_add_char(out, '}');
 }
 
-void encode_peer(struct buf *out, uint64_t by, bool on, const char *user, const char *name)
+void encode_peer(struct buf *out, const struct peer_info *peer, bool on)
 {
-    ADD_NUMBER(out, "{\"t\":\"peer\",\"by\":", by);
-    if (on) {
-        ADD_TEXT(out, ",\"on\":true,\"user\":", user);
-        ADD_TEXT(out, ",\"name\":", name);
-    } else {
-        ADD(out, ",\"on\":false");
-    }
+    ADD_NUMBER(out, "{\"t\":\"peer\",\"by\":", peer->by);
+    buf_add_text(out, on ? ",\"on\":true" : ",\"on\":false");
+    if (on)
+        add_person(out, peer);
     buf_add_char(out, '}');
 }
 

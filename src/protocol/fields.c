@@ -38,6 +38,7 @@ static const struct field hello_fields[] = {
     TEXT(project, FIELD_PROJECT, NEEDED, 64, u.hello.project),
     TEXT(token, FIELD_TEXT, OPTIONAL, TOKEN_BYTES, u.hello.token),
     TEXT(name, FIELD_NAME, OPTIONAL, NAME_BYTES, u.hello.name),
+    NUMBER(color, OPTIONAL, 0, COLORS - 1, u.hello.color),
     TEXT(resume, FIELD_TEXT, OPTIONAL, RESUME_BYTES, u.hello.resume),
     NUMBER(k, OPTIONAL, 1, NUMBER_MAX, u.hello.k),
     TEXT(ep, FIELD_TEXT, OPTIONAL, EPOCH_BYTES, u.hello.ep),

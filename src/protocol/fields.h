@@ -19,6 +19,7 @@
     X(project)                                                                                     \
     X(token)                                                                                       \
     X(name)                                                                                        \
+    X(color)                                                                                       \
     X(resume)                                                                                      \
     X(ep)                                                                                          \
     X(template)                                                                                    \

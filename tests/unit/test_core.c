@@ -304,6 +304,40 @@ static void those_who_come_together_are_told_together(void)
     end();
 }
 
+static void a_colour_is_told_as_is_its_change(void)
+{
+    two_readers();
+    struct conn *carl = world_connect(&world);
+    say(carl, "{\"t\":\"hello\",\"v\":1,\"project\":\"demo\",\"name\":\"Carl\",\"color\":0}");
+    json_t *welcome = expect(carl, "welcome");
+    json_int_t cid = number(welcome, "cid");
+    char hello[500];
+    snprintf(hello, sizeof(hello),
+             "{\"t\":\"hello\",\"v\":1,\"project\":\"demo\",\"name\":\"Carl\",\"resume\":\"%s\","
+             "\"color\":7}",
+             string(welcome, "resume"));
+    world_pass(&world, 100);
+    json_t *peer = expect(ann, "peer");
+    CHECK_EQ_INT(number(peer, "by"), cid);
+    CHECK(json_is_integer(json_object_get(peer, "color")));
+    CHECK_EQ_INT(number(peer, "color"), 0);
+    /* The same one again, in another colour. */
+    say(world_connect(&world), hello);
+    world_pass(&world, 100);
+    peer = expect(ann, "peer");
+    CHECK_EQ_INT(number(peer, "by"), cid);
+    CHECK_EQ_INT(number(peer, "color"), 7);
+    /* Once more, as it is known already. */
+    say(world_connect(&world), hello);
+    world_pass(&world, 100);
+    quiet(ann);
+    json_t *peers = json_object_get(expect(join("Dora"), "welcome"), "peers");
+    CHECK_EQ_INT(json_array_size(peers), 3);
+    CHECK(!json_object_get(json_array_get(peers, 0), "color"));
+    CHECK_EQ_INT(number(json_array_get(peers, 2), "color"), 7);
+    end();
+}
+
 static void a_leave_is_told_after_a_while(void)
 {
     two_readers();
@@ -562,6 +596,7 @@ int main(int argc, char **argv)
     RUN(a_takeover_closes_the_older_connection);
     RUN(a_version_from_elsewhere_gets_a_snapshot);
     RUN(those_who_come_together_are_told_together);
+    RUN(a_colour_is_told_as_is_its_change);
     RUN(a_leave_is_told_after_a_while);
     RUN(the_tree_is_told_before_ok);
     RUN(cursors_are_coalesced_and_mapped);

@@ -57,8 +57,12 @@ static void hello_says_who_and_where(void)
     check_text(&message.u.hello.template, NULL);
     CHECK_EQ_INT(message.u.hello.k, 2);
     CHECK(message.u.hello.has_e);
-    CHECK_EQ_INT(decode("{\"t\":\"hello\",\"v\":1,\"project\":\"demo\",\"template\":\"blank\"}"),
+    CHECK(!message.u.hello.has_color);
+    CHECK_EQ_INT(decode("{\"t\":\"hello\",\"v\":1,\"project\":\"demo\",\"template\":\"blank\","
+                        "\"color\":0}"),
                  ERR_OK);
+    CHECK(message.u.hello.has_color);
+    CHECK_EQ_INT(message.u.hello.color, 0);
     check_text(&message.u.hello.template, "blank");
     CHECK(!message.u.hello.has_e);
     CHECK_EQ_INT(message.u.hello.k, 0);
@@ -164,6 +168,8 @@ static void fields_that_do_not_go_together_are_refused(void)
         {"{\"t\":\"hello\",\"v\":2,\"project\":\"demo\"}", ERR_BAD_MESSAGE},
         {"{\"t\":\"hello\",\"v\":1,\"project\":\"..\"}", ERR_BAD_MESSAGE},
         {"{\"t\":\"hello\",\"v\":1,\"project\":\"\"}", ERR_BAD_MESSAGE},
+        {"{\"t\":\"hello\",\"v\":1,\"project\":\"demo\",\"color\":10}", ERR_BAD_MESSAGE},
+        {"{\"t\":\"hello\",\"v\":1,\"project\":\"demo\",\"color\":\"red\"}", ERR_BAD_MESSAGE},
         {"{\"t\":\"open\"}", ERR_BAD_MESSAGE},
         {"{\"t\":\"open\",\"f\":1,\"path\":\"a\"}", ERR_BAD_MESSAGE},
         {"{\"t\":\"rename\",\"path\":\"a\"}", ERR_BAD_MESSAGE},

@@ -31,7 +31,7 @@ static void welcome_has_everything_in_order(void)
     struct rate rates[RATE_COUNT];
     rates_default(rates);
     const struct file_info files[] = {{3, 1842, 48074, "src/main.c"}, {4, 0, 0, "\u00e9.c"}};
-    const struct peer_info peers[] = {{30, 3, "u7", "Bob"}, {31, 0, "u8", "\"Zo\u00eb\""}};
+    const struct peer_info peers[] = {{30, 3, "u7", "Bob", -1}, {31, 0, "u8", "\"Zo\u00eb\"", 0}};
     struct welcome welcome = {.cid = 31,
                               .e = 991,
                               .now = 1730000000000,
@@ -54,7 +54,8 @@ static void welcome_has_everything_in_order(void)
            "\"inst\":\"a\",\"files\":[{\"f\":3,\"path\":\"src/main.c\",\"v\":1842,\"len\":48074},"
            "{\"f\":4,\"path\":\"\u00e9.c\",\"v\":0,\"len\":0}],"
            "\"peers\":[{\"by\":30,\"user\":\"u7\",\"name\":\"Bob\",\"f\":3},"
-           "{\"by\":31,\"user\":\"u8\",\"name\":\"\\\"Zo\u00eb\\\"\"}],\"store\":\"sqlite\","
+           "{\"by\":31,\"user\":\"u8\",\"name\":\"\\\"Zo\u00eb\\\"\",\"color\":0}],\"store\":"
+           "\"sqlite\","
            "\"limits\":{\"text\":4194304,\"frame\":2097152,\"edit\":100,\"cursor\":20}}");
     welcome.file_count = welcome.peer_count = 0;
     encode_welcome(&out, &welcome);
@@ -75,9 +76,13 @@ static void the_session_has_its_messages(void)
     EXPECT("{\"t\":\"pong\",\"ts\":123,\"now\":1730000000001}");
     encode_drain(&out, 5000, 4000, "deploy");
     EXPECT("{\"t\":\"drain\",\"in\":5000,\"spread\":4000,\"why\":\"deploy\"}");
-    encode_peer(&out, 31, true, "u12", "Ann");
+    struct peer_info ann = {31, 3, "u12", "Ann", -1};
+    encode_peer(&out, &ann, true);
     EXPECT("{\"t\":\"peer\",\"by\":31,\"on\":true,\"user\":\"u12\",\"name\":\"Ann\"}");
-    encode_peer(&out, 31, false, NULL, NULL);
+    ann.color = 9;
+    encode_peer(&out, &ann, true);
+    EXPECT("{\"t\":\"peer\",\"by\":31,\"on\":true,\"user\":\"u12\",\"name\":\"Ann\",\"color\":9}");
+    encode_peer(&out, &ann, false);
     EXPECT("{\"t\":\"peer\",\"by\":31,\"on\":false}");
     const struct selection sel = {.count = 4, .pos = {10, 24, 0, NUMBER_MAX}};
     encode_cursor(&out, &(struct cursor){3, 1843, 31, &sel});
@@ -232,7 +237,7 @@ static void strings_are_escaped_everywhere(void)
     static const char text[] = "\"\\\n\x1b[31m</script>\u2028";
     const struct file_info files[] = {{1, 1, 1, text}};
     const struct fs_entry entries[] = {{1, text}};
-    encode_peer(&out, 1, true, text, text);
+    encode_peer(&out, &(struct peer_info){1, 1, text, text, -1}, true);
     encode_files(&out, NULL, 1, files, 1);
     encode_fs(&out, &(struct fs_event){1, 1, FS_CREATE, false, entries, 1});
     encode_fs(&out, &(struct fs_event){1, 1, FS_CREATE, true, entries, 1});

@@ -6,8 +6,8 @@
 
 /* Every field of every type is in one of them (checked). */
 static const char *const samples[] = {
-    ("{'t':'hello','v':1,'project':'demo','token':'eyJ','name':'Ann','resume':'31.Qm','k':2,"
-     "'ep':'1.k2','e':991,'template':'react'}"),
+    ("{'t':'hello','v':1,'project':'demo','token':'eyJ','name':'Ann','color':4,'resume':'31.Qm',"
+     "'k':2,'ep':'1.k2','e':991,'template':'react'}"),
     "{'t':'hello','v':1,'project':'demo'}",
     "{'t':'ping','ts':123}",
     "{'t':'list'}",

@@ -17,6 +17,7 @@ struct rope;
 
 #define NUMBER_MAX 9007199254740991u /* 2^53 - 1 */
 #define CID_MAX 281474976710655u     /* 2^48 - 1 */
+#define COLORS 10                    /* a person may have one of */
 #define RANGES_MAX 256               /* the most that limits.ranges may be set to */
 
 enum message_type {
@@ -64,7 +65,8 @@ struct message {
             struct text project, token, name, resume, ep, template;
             uint64_t k; /* 0 = absent */
             uint64_t e;
-            bool has_e;
+            uint64_t color; /* below COLORS */
+            bool has_e, has_color;
         } hello;
         struct {
             uint64_t ts;
@@ -148,6 +150,7 @@ struct file_info {
 struct peer_info {
     uint64_t by, f; /* f 0: in no file, left out */
     const char *user, *name;
+    int color; /* -1: left out */
 };
 struct welcome {
     uint64_t cid, e, now;
@@ -208,8 +211,8 @@ struct cursor {
     const struct selection *sel;
 };
 void encode_cursor(struct buf *out, const struct cursor *cursor);
-/* user and name only where on. */
-void encode_peer(struct buf *out, uint64_t by, bool on, const char *user, const char *name);
+/* Without f; of who is not on, only by is told. */
+void encode_peer(struct buf *out, const struct peer_info *peer, bool on);
 
 struct saved_mark {
     uint64_t f, v;
