@@ -6,15 +6,27 @@
 #include "weft/server/assets.h"
 #include "weft/text/path.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FOLDER "templates/"
 #define DESCRIPTION "template.json"
 
+static enum err read_order(const char *value, unsigned *order, struct error *error)
+{
+    size_t len = strlen(value);
+    if (len == 0 || len > 4 || strspn(value, "0123456789") != len)
+        return error_set(error, ERR_BAD_MESSAGE, "its order is not a number from 0 to 9999");
+    *order = (unsigned)strtoul(value, NULL, 10);
+    return ERR_OK;
+}
+
 static enum err describe(void *owner, const char *name, const char *value, struct error *error)
 {
     struct template *template = owner;
+    if (strcmp(name, "order") == 0)
+        return read_order(value, &template->order, error);
     const char **field = strcmp(name, "title") == 0         ? &template->title
                          : strcmp(name, "description") == 0 ? &template->description
                                                             : NULL;
@@ -58,8 +70,17 @@ static struct template *enter(struct templates *templates, const char *name, siz
     last = &templates->items[templates->count++];
     *last = (struct template){.name = mem_strndup(name, len),
                               .title = mem_strndup(name, len),
-                              .description = mem_strdup("")};
+                              .description = mem_strdup(""),
+                              .order = UINT_MAX};
     return last;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct template *left = a, *right = b;
+    if (left->order != right->order)
+        return left->order < right->order ? -1 : 1;
+    return strcmp(left->name, right->name);
 }
 
 void templates_init(struct templates *templates)
@@ -77,6 +98,8 @@ void templates_init(struct templates *templates)
         else
             add_file(template, path, asset);
     }
+    if (templates->count > 0)
+        qsort(templates->items, templates->count, sizeof(*templates->items), compare);
 }
 
 void templates_close(struct templates *templates)

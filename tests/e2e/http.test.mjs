@@ -96,7 +96,7 @@ test("health, metrics and templates", async (t) => {
     assert.match(line, /^(# (HELP|TYPE) weft_\w+ .+|weft_\w+(\{\w+="[^"]+"\})? [\d.e+-]+)$/);
   const { templates } = await (await fetch(`${url}/api/v1/templates`)).json();
   const names = templates.map((template) => template.name);
-  for (const name of ["blank", "react", "vanilla"]) assert.ok(names.includes(name), name);
+  assert.deepEqual(names, ["vanilla", "react", "node", "python", "blank"]);
   for (const template of templates) assert.ok(template.title && template.description);
 });
 

@@ -26,6 +26,7 @@ struct template_file {
 struct template
 {
     const char *name, *title, *description;
+    unsigned order; /* its place in a list: the smallest first */
     const struct template_file *files;
     size_t file_count;
 };

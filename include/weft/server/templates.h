@@ -1,6 +1,6 @@
 /* What a project can start from: the folders of templates/ that weftd carries inside. A
- * template.json in one ({"title": …, "description": …}) describes it and is no file of the project.
- * "blank" is core's own. */
+ * template.json in one ({"title": …, "description": …, "order": …}) describes it and is no file of
+ * the project. "blank" is core's own. */
 #ifndef WEFT_SERVER_TEMPLATES_H
 #define WEFT_SERVER_TEMPLATES_H
 
@@ -12,7 +12,8 @@ struct templates {
     size_t count;
 };
 
-/* Fills *templates, sorted by name. Texts stay in the assets. */
+/* Fills *templates, sorted by order, then by name; who has no order comes last. Texts stay in the
+ * assets. */
 void templates_init(struct templates *templates);
 void templates_close(struct templates *templates);
 
