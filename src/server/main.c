@@ -250,11 +250,9 @@ static int run(struct server *server)
 static bool is_buildable(const struct config *config)
 {
     if (config->redis_url[0])
-        log_error(
-            "REDIS_URL is set, but Redis is not built yet: weftd runs alone on its data folder");
+        log_error("weftd does not start: REDIS_URL is set, but Redis is not built yet");
     if (config->mongodb_uri[0])
-        log_error(
-            "MONGODB_URI is set, but MongoDB is not built yet: weftd saves in its data folder");
+        log_error("weftd does not start: MONGODB_URI is set, but MongoDB is not built yet");
     return !config->redis_url[0] && !config->mongodb_uri[0];
 }
 

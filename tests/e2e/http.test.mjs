@@ -216,7 +216,7 @@ test("what keeps it from starting is one clear line", async (t) => {
     [["--config", path.join(server.folder, "none")], {}, 2, /No such file/],
     [["--check-config", "--port", "99999"], {}, 2, /port is a whole number/],
     [["worker"], {}, 2, /no flag or command worker/],
-    [[], { REDIS_URL: "redis://127.0.0.1" }, 2, /REDIS_URL is set, but Redis is not built/],
+    [[], { REDIS_URL: "redis://127.0.0.1" }, 2, /weftd does not start: REDIS_URL is set/],
     [[], { MONGODB_URI: "mongodb://127.0.0.1" }, 2, /MONGODB_URI is set, but/],
   ];
   for (const [args, variables, code, line] of rows) {
@@ -228,7 +228,7 @@ test("what keeps it from starting is one clear line", async (t) => {
   }
   assert.equal((await run(["--check-config"], env({}))).code, 0);
   assert.match((await run(["--version"], env({}))).out, /^weftd \d+\.\d+\.\d+\n$/);
-  assert.match((await run(["--help"], env({}))).out, /limits\.rate\.edit/);
+  assert.match((await run(["--help"], env({}))).out, /limits\.rate\.bytes +bytes a second/);
 });
 
 test("out of descriptors it waits, without spinning, and goes on", async (t) => {
