@@ -303,12 +303,12 @@ void session_alive(struct session *session, uint64_t now_ms)
     session->heard_ms = now_ms;
 }
 
-void session_disconnected(struct session *session, const char *reason, uint64_t now_ms)
+void session_disconnected(struct session *session, int code, const char *reason, uint64_t now_ms)
 {
     struct registry *registry = session->registry;
     registry->now_ms = now_ms;
     if (session->phase != SESSION_CLOSING) {
-        log_end(session, 1006, reason);
+        log_end(session, code, reason);
         session->phase = SESSION_CLOSING;
         detach(session);
     }

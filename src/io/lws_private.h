@@ -47,11 +47,11 @@ struct conn {
 
     int refused_code; /* ≠ 0: a forbidden frame came, and why */
     int close_code;   /* 0: open */
+    int peer_code;    /* ≠ 0: the client closes, and how: 1005 without a code */
     const char *refused_reason;
     char *close_reason;
     bool is_ending; /* the close frame has not been handed to libwebsockets */
     bool is_dead;   /* a write failed */
-    bool is_peer_closing;
 };
 TAILQ_HEAD(conn_list, conn);
 

@@ -187,12 +187,14 @@ static bool is_close_code(unsigned code)
 /* libwebsockets sends payload back after this. */
 int ws_peer_closes(struct conn *conn, unsigned char *payload, size_t len)
 {
-    conn->is_peer_closing = true;
+    unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : LWS_CLOSE_STATUS_NO_STATUS;
+    bool is_wrong = len == 1 || (len >= 2 && !is_close_code(code));
+    conn->peer_code = is_wrong ? LWS_CLOSE_STATUS_PROTOCOL_ERR : (int)code;
     if (len == 1) {
         lws_close_reason(conn->wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, NULL, 0);
         return -1;
     }
-    if (len >= 2 && !is_close_code((unsigned)payload[0] << 8 | payload[1])) {
+    if (is_wrong) {
         payload[0] = LWS_CLOSE_STATUS_PROTOCOL_ERR >> 8;
         payload[1] = LWS_CLOSE_STATUS_PROTOCOL_ERR & 0xff;
     }
@@ -355,10 +357,10 @@ static bool try_end(struct conn *conn, uint64_t now_ms)
     if (conn->refused_code != 0)
         conn_close(conn, conn->refused_code, conn->refused_reason);
     bool is_late = now_ms - conn->end_ms >= END_MS;
-    if (!conn->is_dead && !conn->is_peer_closing && is_choked(conn) && !is_late)
+    if (!conn->is_dead && conn->peer_code == 0 && is_choked(conn) && !is_late)
         return false;
     stop_ending(conn);
-    if (conn->is_peer_closing)
+    if (conn->peer_code != 0)
         return true; /* it answers the client's close, and that is all */
     if (!conn->is_dead && !is_choked(conn))
         lws_close_reason(conn->wsi, (enum lws_close_status)conn->close_code,
@@ -372,9 +374,23 @@ void ws_finish(struct lws_server *server)
     struct conn *conn, *next;
     for (conn = TAILQ_FIRST(&server->by_end); conn; conn = next) {
         next = TAILQ_NEXT(conn, by_end);
-        if (try_end(conn, now_ms) && !conn->is_peer_closing)
+        if (try_end(conn, now_ms) && conn->peer_code == 0)
             lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
     }
+}
+
+static void tell_session(const struct conn *conn, struct session *session)
+{
+    int code = 1006;
+    const char *reason = "connection lost";
+    if (conn->peer_code != 0) {
+        code = conn->peer_code;
+        reason = "closed by the client";
+    } else if (conn->close_code != 0) {
+        code = conn->close_code;
+        reason = conn->close_reason;
+    }
+    session_disconnected(session, code, reason, server_now_ms(conn->server));
 }
 
 void ws_closed(struct conn *conn)
@@ -391,11 +407,8 @@ void ws_closed(struct conn *conn)
     buf_close(&conn->message);
     blob_unref(conn->sending);
     conn->sending = NULL;
-    const char *reason = conn->is_peer_closing ? "closed by the client"
-                         : conn->close_reason  ? conn->close_reason
-                                               : "connection lost";
     if (session)
-        session_disconnected(session, reason, server_now_ms(server));
+        tell_session(conn, session);
     free(conn->close_reason);
     conn->close_reason = NULL;
     conn->close_code = 1006;

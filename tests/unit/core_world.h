@@ -605,7 +605,7 @@ static void world_cut(struct world *world, struct conn *conn)
     struct session *session = conn->session;
     conn->session = NULL;
     if (session)
-        session_disconnected(session, "cut", world->now);
+        session_disconnected(session, 1006, "cut", world->now);
 }
 
 static void world_end_turn(struct world *world)

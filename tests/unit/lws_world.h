@@ -40,6 +40,7 @@ static struct {
     size_t last_len;
     bool refuses;
     char reason[160];
+    int code;
     struct http_handler http;
 } world;
 
@@ -119,9 +120,10 @@ void session_writable(struct session *session)
     flush(session);
 }
 
-void session_disconnected(struct session *session, const char *reason, uint64_t now_ms)
+void session_disconnected(struct session *session, int code, const char *reason, uint64_t now_ms)
 {
     (void)now_ms;
+    world.code = code;
     snprintf(world.reason, sizeof(world.reason), "%s", reason);
     for (size_t i = 0; i < session->queued; i++)
         blob_unref(session->queue[i]);

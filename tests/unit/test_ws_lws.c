@@ -227,6 +227,7 @@ static void messages_are_echoed_whole_or_in_pieces(void)
     close(fd);
     WAIT_FOR(-1, world.closed == 1);
     CHECK_EQ_STR(world.reason, "connection lost");
+    CHECK_EQ_INT(world.code, 1006);
     world_close();
 }
 
@@ -461,16 +462,20 @@ static void a_clients_close_is_answered_with_its_code_if_it_is_one(void)
         expect_end(fd);
         WAIT_FOR(-1, world.closed == i + 1);
         CHECK_EQ_STR(world.reason, "closed by the client");
+        CHECK_EQ_INT(world.code, closes[i].answer);
     }
     int fd = open_client(0);
     send_frame(fd, FIN | CLOSE, "", 0);
     CHECK_EQ_INT(read_close(fd, NULL), 1005);
     expect_end(fd);
+    WAIT_FOR(-1, world.closed == count + 1);
+    CHECK_EQ_INT(world.code, 1005);
     fd = open_client(0);
     send_frame(fd, FIN | CLOSE, "x", 1);
     CHECK_EQ_INT(read_close(fd, NULL), 1002);
     close(fd);
     WAIT_FOR(-1, world.closed == count + 2);
+    CHECK_EQ_INT(world.code, 1002);
     world_close();
 }
 

@@ -69,9 +69,9 @@ void session_receive(struct session *session, const char *data, size_t len, uint
 void session_alive(struct session *session, uint64_t now_ms);
 /* The socket is free again. */
 void session_writable(struct session *session);
-/* The connection is over, whoever ended it; the last call for this session. reason in words, for
- * the log. */
-void session_disconnected(struct session *session, const char *reason, uint64_t now_ms);
+/* The connection is over, whoever ended it; the last call for this session. The close code (1006
+ * where none was sent) and the reason in words are for the log. */
+void session_disconnected(struct session *session, int code, const char *reason, uint64_t now_ms);
 
 /* ---- from the loop ---- */
 
