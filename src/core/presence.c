@@ -1,4 +1,5 @@
 #include "presence.h"
+#include "edits.h"
 #include "root.h"
 #include "weft/base/blob.h"
 #include "weft/base/list.h"
@@ -6,7 +7,6 @@
 #include "weft/text/change.h"
 #include "weft/text/rope.h"
 #include <stdlib.h>
-#include <string.h>
 
 /* Small rooms hear of a move at the next tick; a crowd hears less often, so that what everybody
  * writes to everybody does not grow with the square of the people. */
@@ -21,12 +21,7 @@ static void keep(struct member *member, uint64_t f, uint64_t v, const struct sel
     member->f = f;
     member->v = v;
     free(member->sel);
-    member->sel = NULL;
-    if (!sel)
-        return;
-    size_t size = offsetof(struct selection, pos) + sel->count * sizeof sel->pos[0];
-    member->sel = mem_alloc(size);
-    memcpy(member->sel, sel, size);
+    member->sel = edit_copy_selection(sel);
 }
 
 void presence_move(struct session *session, struct file *file, uint64_t v,
