@@ -125,11 +125,13 @@ test("large pastes and replacements everywhere arrive in pieces", async (t) => {
 test("people, files and saved marks", async (t) => {
   const server = await startServer(t);
   await makeProject(server, "p", { "a.txt": "hello" });
-  const [ann, bob] = [join(server, "p", { name: "Ann" }), join(server, "p", { name: "Bob" })];
+  const ann = join(server, "p", { name: "Ann" });
+  const bob = join(server, "p", { name: "Bob", color: 3 });
   t.after(() => [ann, bob].forEach((project) => project.close()));
   const [a, b] = [ann.open("a.txt"), bob.open("a.txt")];
   await Promise.all([a.ready, b.ready]);
   await until(() => ann.peers.get(bob.me.cid)?.name === "Bob", "Ann to see Bob");
+  assert.equal(ann.peers.get(bob.me.cid)?.color, 3);
   b.cursor([1, 4]);
   await until(() => String(a.cursors.get(bob.me.cid)?.sel) === "1,4", "Bob's selection");
   a.edit({ from: 0, insert: ">>" }, { sel: [2, 2] });

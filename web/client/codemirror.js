@@ -7,7 +7,7 @@
 import { EditorSelection } from "@codemirror/state";
 import { EditorView, RectangleMarker, ViewPlugin, layer } from "@codemirror/view";
 import { Binding, boundState, fileOf, flatten, redraw } from "./binding.js";
-import { PALETTE, colorOf } from "./words.js";
+import { PALETTE, colorOfPeer } from "./words.js";
 
 /** @typedef {import("@codemirror/state").Extension} Extension */
 /** @typedef {import("@codemirror/view").ViewUpdate} ViewUpdate */
@@ -18,15 +18,12 @@ import { PALETTE, colorOf } from "./words.js";
 
 const NEAR_PX = 8;
 
-/** @type {ColorOf} */
-const byUser = ({ user, by }) => colorOf(user || by);
-
 /**
  * @param {FileSession} file whose text is the document of the state
  * @param {{color?: ColorOf, cursors?: boolean}} [options]
  * @returns {Extension}
  */
-export function weft(file, { color = byUser, cursors = true } = {}) {
+export function weft(file, { color = colorOfPeer, cursors = true } = {}) {
   return [boundState(file), bound(file), cursors ? [carets(color), selections(color), theme] : []];
 }
 
@@ -93,7 +90,8 @@ class CaretMarker {
 
   /** @param {CaretMarker} other */
   eq(other) {
-    return this.key === other.key && this.color === other.color && this.place.eq(other.place);
+    const same = this.key === other.key && this.name === other.name && this.color === other.color;
+    return same && this.place.eq(other.place);
   }
 
   draw() {

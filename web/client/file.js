@@ -33,7 +33,7 @@ import { Presence } from "./presence.js";
  */
 
 /** @typedef {Doubt & {file: FileSession, path: string, at: number}} Kept */
-/** @typedef {{by: number, user: string, name: string, sel: readonly number[], moved: number}} Cursor */
+/** @typedef {{by: number, user: string, name: string, color: number | null, sel: readonly number[], moved: number}} Cursor */
 /** @typedef {"opening" | "open" | "gone" | "failed" | "closed"} FileState */
 
 export class FileSession extends Emitter {
@@ -125,8 +125,8 @@ export class FileSession extends Emitter {
     /** @type {Map<number, Cursor>} */
     const cursors = new Map();
     for (const [by, { sel, moved }] of this.presence.carets) {
-      const { user = "", name = "" } = this.#project.peers.get(by) ?? {};
-      cursors.set(by, { by, user, name, sel, moved });
+      const { user = "", name = "", color = null } = this.#project.peers.get(by) ?? {};
+      cursors.set(by, { by, user, name, color, sel, moved });
     }
     return cursors;
   }
@@ -235,6 +235,11 @@ export class FileSession extends Emitter {
     if (!at) return;
     this.presence.place(by, this.core.toEditor(at));
     this.emitSoon("cursors");
+  }
+
+  /** Their name or colour is another. @param {number} by */
+  peerChanged(by) {
+    if (this.presence.carets.has(by)) this.emitSoon("cursors");
   }
 
   /** @param {number} by */

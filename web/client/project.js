@@ -8,6 +8,7 @@ import { listenToPage, pageUrl } from "./page.js";
 import { Requests } from "./requests.js";
 import { freeze, put, take, thaw } from "./storage.js";
 import { Tree } from "./tree.js";
+import { asColor } from "./words.js";
 
 /** @typedef {import("./connection.js").Clock} Clock */
 /** @typedef {import("./connection.js").State} State */
@@ -16,8 +17,9 @@ import { Tree } from "./tree.js";
 /** @typedef {import("./file.js").Kept} Kept */
 /** @typedef {import("./tree.js").Entry} Entry */
 /** @typedef {import("./storage.js").Saved} Saved */
-/** @typedef {{by: number, user: string, name: string, f: number, sel: readonly number[] | null, v: number}} Peer */
-/** @typedef {{cid: number, user: string, name: string, role: "view" | "edit" | "admin"}} Me */
+/** @typedef {{by: number, user: string, name: string, color: number | null, f: number, sel: readonly number[] | null, v: number}} Peer */
+/** @typedef {{name: string, color: number | null}} Self */
+/** @typedef {{cid: number, user: string, name: string, color: number | null, role: "view" | "edit" | "admin"}} Me */
 /** @typedef {any} Received */
 
 /**
@@ -27,6 +29,7 @@ import { Tree } from "./tree.js";
  * @property {string} [template]
  * @property {string | (() => string | Promise<string>)} [token]
  * @property {string} [name]
+ * @property {number | null} [color] 0–9 of the palette
  * @property {any} [WebSocket] a class with the interface of the browser's
  * @property {Clock} [clock]
  * @property {() => number} [random]
@@ -46,6 +49,10 @@ const asFolder = (folder) => (folder.endsWith("/") ? folder : `${folder}/`);
 
 export class Project extends Emitter {
   #options;
+  /** @type {Self} */
+  #self;
+  /** as the last greeting said it @type {Self} */
+  #greeted;
   #connection;
   #requests;
   #open;
@@ -65,14 +72,17 @@ export class Project extends Emitter {
   constructor(options) {
     super();
     this.#options = options;
+    this.#self = { name: options.name ?? "", color: asColor(options.color) };
+    this.#greeted = this.#self;
     this.id = options.project;
     this.clock = options.clock ?? CLOCK;
     this.random = options.random ?? Math.random;
     this.tree = new Tree();
+    const { name, color } = this.#self;
     /** @type {Map<number, Peer>} */
     this.peers = new Map();
     /** @type {Me} */
-    this.me = { cid: 0, user: "", name: options.name ?? "", role: "edit" };
+    this.me = { cid: 0, user: "", name, color, role: "edit" };
     /** @type {{inst: string, store: string, ep: string, limits: Record<string, number>}} */
     this.info = { inst: "", store: "", ep: "", limits: {} };
     /** @type {Promise<void>} */
@@ -220,10 +230,20 @@ export class Project extends Emitter {
     this.#connection.retry();
   }
 
-  /** Who somebody is, is said in the greeting: it says it again, as the same client. @param {string} name */
+  /** @param {string} name */
   setName(name) {
-    this.#options = { ...this.#options, name };
-    this.me = { ...this.me, name };
+    this.#change({ name });
+  }
+
+  /** @param {number | null} color 0–9 of the palette, or null for the one that is given */
+  setColor(color) {
+    this.#change({ color: asColor(color) });
+  }
+
+  /** Who somebody is, is said in the greeting: it says it again, as the same client. @param {Partial<Self>} change */
+  #change(change) {
+    this.#self = { ...this.#self, ...change };
+    this.me = { ...this.me, ...change };
     this.emitSoon("me", () => this.me);
     this.#connection.drain(0);
   }
@@ -266,19 +286,24 @@ export class Project extends Emitter {
 
   /** @param {number} k */
   async #hello(k) {
-    const { project, template, token, name } = this.#options;
+    const { project, template, token } = this.#options;
     const known = this.#e > 0 && { ep: this.info.ep, e: this.#e };
     const resume = this.#resume && { resume: this.#resume, k, ...known };
     const create = template && !this.info.ep && { template };
     const proof = token && { token: typeof token === "function" ? await token() : token };
-    return { t: "hello", v: 1, project, ...proof, ...(name && { name }), ...create, ...resume };
+    this.#greeted = this.#self;
+    const { name, color } = this.#self;
+    const self = { ...(name && { name }), ...(color !== null && { color }) };
+    return { t: "hello", v: 1, project, ...proof, ...self, ...create, ...resume };
   }
 
   /** @param {Received} msg */
   #welcomed(msg) {
-    const { cid, user = "", name = this.me.name, role = "edit", limits = {} } = msg;
+    const { cid, user = "", role = "edit", limits = {} } = msg;
     const sameEpoch = msg.ep === this.info.ep;
-    this.me = { cid, user, name, role };
+    this.me = { cid, user, ...this.#self, role };
+    if (this.#greeted !== this.#self) this.#connection.drain(0);
+    else if (msg.name) this.me.name = msg.name;
     this.info = { inst: msg.inst ?? "", store: msg.store ?? "", ep: msg.ep ?? "", limits };
     this.#resume = msg.resume ?? "";
     this.#welcomeE = Number(msg.e) || 0;
@@ -296,10 +321,11 @@ export class Project extends Emitter {
   #met(list) {
     const here = new Set(list.map(({ by }) => by));
     for (const by of this.peers.keys()) if (!here.has(by)) this.#left(by);
-    for (const { by, user = "", name = "", f = 0 } of list) {
+    for (const { by, user = "", name = "", color, f = 0 } of list) {
       if (by === this.me.cid) continue;
       const { sel = null, v = 0 } = this.peers.get(by) ?? {};
-      this.peers.set(by, { by, user, name, f, sel, v });
+      this.peers.set(by, { by, user, name, color: asColor(color), f, sel, v });
+      for (const file of this.#open.all) file.peerChanged(by);
     }
     this.emitSoon("peers");
   }
@@ -411,10 +437,12 @@ export class Project extends Emitter {
   }
 
   /** @param {Received} msg */
-  #peer({ by, on, user = "", name = "" }) {
+  #peer({ by, on, user = "", name = "", color }) {
     if (by === this.me.cid) return;
     if (!on) return this.#left(by);
-    this.peers.set(by, { f: 0, sel: null, v: 0, ...this.peers.get(by), by, user, name });
+    const self = { by, user, name, color: asColor(color) };
+    this.peers.set(by, { f: 0, sel: null, v: 0, ...this.peers.get(by), ...self });
+    for (const file of this.#open.all) file.peerChanged(by);
     this.emitSoon("peers");
   }
 

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { World, seeded } from "./testing.mjs";
-import { PALETTE, connect, describe } from "./weft.js";
+import { PALETTE, colorOfPeer, connect, describe } from "./weft.js";
 
 /** @typedef {import("./weft.js").Options} Options */
 
@@ -297,6 +297,7 @@ test("people come, point and go", async () => {
     by: cid,
     user: `u${cid}`,
     name: "Bob",
+    color: null,
     sel: [1, 3],
     moved: 1,
   });
@@ -469,6 +470,65 @@ test("a new name is told to the others, who see the same client", async () => {
   assert.equal(bob.peers.get(cid)?.name, "Anna");
   assert.equal(bob.peers.size, 1);
   assert.equal(serverText(world), "xhello");
+});
+
+test("a colour is told to the others, at the first greeting and when it changes", async () => {
+  const world = makeWorld();
+  const ann = join(world, { name: "Ann", color: 0 });
+  const bob = join(world, { name: "Bob" });
+  await world.clock.advance(500);
+  const { cid } = ann.me;
+  assert.equal(ann.me.color, 0);
+  assert.equal(ann.peers.get(bob.me.cid)?.color, null);
+  const [of, at] = [ann.open("a.txt"), bob.open("a.txt")];
+  await world.clock.advance(500);
+  of.cursor([1, 1]);
+  await world.clock.advance(500);
+  assert.equal(colorOfPeer(bob.peers.get(cid) ?? assert.fail()), 0);
+  assert.equal(at.cursors.get(cid)?.color, 0);
+  let redrawn = 0;
+  at.on("cursors", () => redrawn++);
+  ann.setColor(7);
+  assert.equal(ann.me.color, 7);
+  await world.clock.advance(5000);
+  assert.equal(bob.peers.get(cid)?.color, 7);
+  assert.equal(at.cursors.get(cid)?.color, 7);
+  assert.ok(redrawn > 0);
+  ann.setColor(null);
+  await world.clock.advance(5000);
+  assert.equal(bob.peers.get(cid)?.color, null);
+  assert.equal(bob.peers.size, 1);
+});
+
+test("what is chosen while a greeting is under way is said in another one", async () => {
+  const world = makeWorld();
+  const ann = join(world, { name: "Ann" });
+  const bob = join(world, { name: "Bob" });
+  await world.clock.advance(500);
+  const { cid } = ann.me;
+  ann.setColor(1);
+  while (ann.state === "live") await world.clock.advance(1);
+  await world.clock.advance(1);
+  assert.notEqual(ann.state, "live", "the greeting is under way");
+  ann.setColor(2);
+  ann.setName("Anna");
+  await world.clock.advance(5000);
+  assert.equal(ann.me.cid, cid);
+  assert.deepEqual([ann.me.name, ann.me.color], ["Anna", 2]);
+  assert.deepEqual([bob.peers.get(cid)?.name, bob.peers.get(cid)?.color], ["Anna", 2]);
+});
+
+test("only a colour of the palette is told", async () => {
+  const world = makeWorld();
+  const ann = join(world, { name: "Ann", color: 10 });
+  const bob = join(world, { name: "Bob" });
+  await world.clock.advance(500);
+  for (const wrong of [-1, 10, 1.5, Number.NaN]) {
+    ann.setColor(wrong);
+    await world.clock.advance(5000);
+    assert.equal(ann.state, "live");
+    assert.equal(bob.peers.get(ann.me.cid)?.color, null);
+  }
 });
 
 test("colours can be read", () => {

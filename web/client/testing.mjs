@@ -112,6 +112,8 @@ class Session {
     this.cid = 0;
     this.k = 0;
     this.name = "";
+    /** @type {number | undefined} */
+    this.color = undefined;
     /** @type {Set<number>} */
     this.open = new Set();
     this.down = new Wire(world);
@@ -254,12 +256,13 @@ export class World {
   }
 
   /** @param {Session} session @param {Json} msg */
-  hello(session, { resume, k = 0, name, ep, e }) {
+  hello(session, { resume, k = 0, name, color, ep, e }) {
     const cid = resume && !this.refuseResume ? Number(resume.split(".")[1]) : ++this.cids;
     const newest = this.generations.get(cid) ?? 0;
     session.cid = cid;
     session.k = k;
     session.name = name;
+    session.color = color;
     if (resume && !this.refuseResume && k <= newest) return session.end(4409);
     this.generations.set(cid, Math.max(k, newest));
     const old = this.sessions.get(cid);
@@ -268,10 +271,11 @@ export class World {
       by: s.cid,
       user: `u${s.cid}`,
       name: s.name,
+      color: s.color,
       f: 0,
     }));
     for (const other of this.sessions.values()) {
-      other.send({ t: "peer", by: cid, on: true, user: `u${cid}`, name });
+      other.send({ t: "peer", by: cid, on: true, user: `u${cid}`, name, color });
     }
     this.sessions.set(cid, session);
     const files = [...this.files.values()].map((x) => ({

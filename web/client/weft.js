@@ -4,7 +4,7 @@ import { Project } from "./project.js";
 
 export { WeftError } from "./events.js";
 export { Project } from "./project.js";
-export { PALETTE, colorOf, describe } from "./words.js";
+export { PALETTE, colorOf, colorOfPeer, describe } from "./words.js";
 
 /** @typedef {import("./project.js").Options} Options */
 /** @typedef {import("./project.js").Peer} Peer */

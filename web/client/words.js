@@ -43,6 +43,21 @@ export const PALETTE = {
   textOn: { light: "#ffffff", dark: "#1b1b1f" },
 };
 
+/** @param {unknown} given @returns {number | null} 0–9, or null for anything else */
+export function asColor(given) {
+  const inside = Number.isInteger(given) && PALETTE.light[Number(given)] !== undefined;
+  return inside ? Number(given) : null;
+}
+
+/**
+ * The colour a person chose, else one that is the same for everybody who looks.
+ * @param {{by: number, user: string, color: number | null}} person
+ * @returns {number} 0–9
+ */
+export function colorOfPeer({ by, user, color }) {
+  return color ?? colorOf(user || by);
+}
+
 /** @param {string | number} key a person @returns {number} 0–9 */
 export function colorOf(key) {
   let hash = 2166136261;
