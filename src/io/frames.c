@@ -2,7 +2,14 @@
 
 #include <string.h>
 
-enum { OPCODE_BINARY = 2, OPCODE_CLOSE = 8, CONTROL = 8, FINAL = 0x80, MASKED = 0x80 };
+enum {
+    OPCODE_BINARY = 2,
+    OPCODE_CLOSE = 8,
+    OPCODE_PING = 9,
+    CONTROL = 8,
+    FINAL = 0x80,
+    MASKED = 0x80
+};
 
 /* Returns how long the header is, as far as its first two bytes tell. */
 static size_t head_size(const uint8_t *head, size_t len)
@@ -57,6 +64,7 @@ static void begin_frame(struct frames *frames)
     frames->head_len = 0;
     frames->count++;
     frames->closed |= opcode == OPCODE_CLOSE;
+    frames->pinged |= opcode == OPCODE_PING;
     if (opcode & CONTROL)
         return;
     /* A length beyond any limit is not added up: it could overflow, and was judged already. */

@@ -24,6 +24,7 @@ struct frames {
     uint8_t head[FRAMES_HEAD_MAX];
     uint8_t head_len;
     bool closed; /* a close frame has begun */
+    bool pinged; /* a ping has come: libwebsockets writes pongs of its own */
 };
 
 struct frames_verdict {

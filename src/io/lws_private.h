@@ -20,12 +20,21 @@ struct session;
 /* A connection, from accept on; most become WebSockets, and core's view of them is in
  * weft/core/transport.h. It lives as long as its wsi. */
 struct conn {
-    struct lws_server *server;
+    /* What each write looks at stands together. */
     struct lws *wsi;
-    struct exchange *exchange; /* the HTTP request under way */
+    struct blob *sending; /* goes out as fragments; sent bytes of it so far */
+    uint32_t sent;
     int fd;
-    uint8_t blank;      /* how far the last bytes of a request's head are its end */
-    uint64_t body_left; /* of the request's body, to be read before the next head */
+    int close_code; /* 0: open */
+    bool is_dead;   /* a write failed */
+    bool is_handed; /* libwebsockets was given what the socket did not take */
+    bool wants_write;
+    struct frames frames;
+
+    struct lws_server *server;
+    struct exchange *exchange; /* the HTTP request under way */
+    uint8_t blank;             /* how far the last bytes of a request's head are its end */
+    uint64_t body_left;        /* of the request's body, to be read before the next head */
     bool is_websocket;
 
     TAILQ_ENTRY(conn) by_ping;    /* all WebSockets, the one pinged longest ago first */
@@ -37,21 +46,14 @@ struct conn {
     struct buf message; /* the pieces that came of it */
     uint32_t limit;     /* bytes of a message */
     bool in_message;
-    struct frames frames;
     uint32_t frames_spent; /* of a burst, earned back with time */
     uint64_t frames_ms;
 
-    struct blob *sending; /* goes out as fragments; sent bytes of it so far */
-    uint32_t sent;
-    bool wants_write;
-
     int refused_code; /* ≠ 0: a forbidden frame came, and why */
-    int close_code;   /* 0: open */
     int peer_code;    /* ≠ 0: the client closes, and how: 1005 without a code */
     const char *refused_reason;
     char *close_reason;
     bool is_ending; /* the close frame has not been handed to libwebsockets */
-    bool is_dead;   /* a write failed */
 };
 TAILQ_HEAD(conn_list, conn);
 
