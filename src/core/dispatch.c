@@ -224,12 +224,13 @@ static void handle_first(struct session *session, const struct message *message,
 static void keep(struct session *session, const char *data, size_t len, size_t skip)
 {
     uint32_t head[2] = {(uint32_t)len, (uint32_t)skip};
-    if (session->kept.len + sizeof head + len > KEPT_BYTES) {
+    struct buf *kept = &session->greeting->kept;
+    if (kept->len + sizeof head + len > KEPT_BYTES) {
         session_close(session, 1009, "too much before welcome");
         return;
     }
-    buf_add(&session->kept, head, sizeof head);
-    buf_add(&session->kept, data, len);
+    buf_add(kept, head, sizeof head);
+    buf_add(kept, data, len);
 }
 
 static void refuse_frame(struct session *session, const struct error *error)
@@ -300,8 +301,9 @@ void session_receive(struct session *session, const char *data, size_t len, uint
 
 void dispatch_kept(struct session *session)
 {
-    struct buf kept = session->kept;
-    session->kept = (struct buf)BUF_EMPTY;
+    struct buf kept = session->greeting->kept;
+    session->greeting->kept = (struct buf)BUF_EMPTY;
+    session_forget_greeting(session);
     for (size_t at = 0; at < kept.len && session->phase == SESSION_LIVE;) {
         uint32_t head[2];
         memcpy(head, kept.data + at, sizeof head);

@@ -5,7 +5,8 @@
 
 struct session;
 
-/* Handles the frames that came while the session was joining. */
+/* The session is live: handles the frames that came while it was joining, and forgets its greeting.
+ */
 void dispatch_kept(struct session *session);
 
 #endif

@@ -191,7 +191,6 @@ static void welcome(struct session *session, const struct state_events *missed)
     log_debug("session joined %s cid=%" PRIu64 " k=%" PRIu64 " resumed=%d remote=%s",
               session_label(session, label, sizeof label), session->cid, session->k,
               session->greeting->is_resumed, session->remote);
-    session_forget_greeting(session);
     dispatch_kept(session);
 }
 

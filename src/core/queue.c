@@ -70,8 +70,8 @@ void queue_shift(struct queue *queue, uint32_t count)
         release(queue, queue_at(queue, i));
     queue->count -= count;
     queue->head = queue->count ? slot(queue, count) : 0;
-    /* Most connections have nothing waiting most of the time: a ring that grew is given back. */
-    if (queue->count == 0 && queue->cap > 4) {
+    /* Most connections have nothing waiting most of the time. */
+    if (queue->count == 0) {
         free(queue->items);
         queue->items = NULL;
         queue->cap = 0;

@@ -43,6 +43,7 @@ void session_forget_greeting(struct session *session)
         return;
     free(session->greeting->template);
     free(session->greeting->ep);
+    buf_close(&session->greeting->kept);
     free(session->greeting);
     session->greeting = NULL;
 }
@@ -52,7 +53,6 @@ void session_free(struct session *session)
     session_forget_greeting(session);
     person_unref(session->person);
     free(session->remote);
-    buf_close(&session->kept);
     queue_close(&session->queue);
     free(session);
 }

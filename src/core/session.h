@@ -43,6 +43,7 @@ struct greeting {
     bool has_e;
     uint64_t k; /* 0: the next one */
     bool is_resumed;
+    struct buf kept; /* frames that came since: length and skipped messages before each */
 };
 
 struct session {
@@ -69,7 +70,6 @@ struct session {
     struct bucket errors;
     struct queue queue;
     struct greeting *greeting; /* while JOINING */
-    struct buf kept; /* frames that came while JOINING: length and skipped messages before each */
 };
 TAILQ_HEAD(session_list, session);
 
