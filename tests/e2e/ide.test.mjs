@@ -395,6 +395,26 @@ describe("the page", { skip: CHROMIUM ? false : "there is no chromium" }, () => 
     contented(ann, bob);
   });
 
+  test("a colour is chosen by key, is seen by the others, and stays", async (t) => {
+    const { ann, bob } = await twoInOneFile(t);
+    await ann.page.locator(".faces").click();
+    await bob.page.locator(".faces").click();
+    const colors = ann.page.getByRole("radiogroup", { name: "Your colour" });
+    await colors.getByRole("radio", { name: "Green" }).click();
+    await bob.page.locator('li .face[data-color="2"]').waitFor();
+    await ann.press("ArrowRight");
+    await ann.press("ArrowRight");
+    await bob.page.locator('li .face[data-color="4"]').waitFor();
+    await ann.editor.click();
+    await ann.type("x");
+    await bob.page.locator(".cm-weft-caret.cm-weft-c4").waitFor();
+    await ann.page.reload();
+    await ann.page.locator(".faces").click();
+    assert.ok(await colors.getByRole("radio", { name: "Amber" }).isChecked());
+    assert.equal(await bob.page.locator("li .face").count(), 1);
+    contented(ann, bob);
+  });
+
   test("on a narrow window the sides are sheets that Escape closes", async (t) => {
     const server = await startServer(t);
     const project = await makeProject(server);

@@ -1,10 +1,11 @@
 // Following somebody: their file is in front, their caret in sight, until any key or the pointer says otherwise.
 
-import { colorOf } from "../client/weft.js";
+import { colorOfPeer } from "../client/weft.js";
 import { Emitter } from "../client/events.js";
 import { h, setText } from "./dom.js";
 
 /** @typedef {import("../client/project.js").Project} Project */
+/** @typedef {import("../client/project.js").Peer} Peer */
 /** @typedef {import("./editor.js").Editor} Editor */
 
 /** Event: `change`. */
@@ -61,12 +62,12 @@ export class Follow extends Emitter {
     else if (path) this.editor.reveal(peer);
   }
 
-  /** @param {{by: number, user: string, name: string} | undefined} peer */
+  /** @param {Peer | undefined} peer */
   #mark(peer) {
     const { parent } = this.editor;
     parent.classList.toggle("followed", peer !== undefined);
     if (!peer) return this.#flag.remove();
-    parent.dataset.color = String(colorOf(peer.user || peer.by));
+    parent.dataset.color = String(colorOfPeer(peer));
     const words = `Following ${peer.name}; any key stops`;
     setText(this.#flag, words);
     if (!this.#flag.isConnected) parent.append(this.#flag);

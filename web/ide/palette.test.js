@@ -1,8 +1,10 @@
-// Colours that carry words keep a contrast of 4.5 : 1 (WCAG 2 AA) in both themes, measured from tokens.css itself.
+// Colours that carry words keep a contrast of 4.5 : 1 (WCAG 2 AA) in both themes, measured from tokens.css itself;
+// and a colour that has a name is what it is called.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { COLORS } from "./words.js";
 
 const css = await readFile(new URL("./styles/tokens.css", import.meta.url), "utf8");
 
@@ -29,6 +31,22 @@ function contrast(a, b) {
   const [dark, light] = [luminance(a), luminance(b)].sort((x, y) => x - y);
   return (light + 0.05) / (dark + 0.05);
 }
+
+/** @param {string} hex @returns {number} degrees */
+function hue(hex) {
+  const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+  const degrees = (Math.atan2(Math.sqrt(3) * (g - b), 2 * r - g - b) * 180) / Math.PI;
+  return (degrees + 360) % 360;
+}
+
+/** @param {number} a @param {number} b degrees */
+const apart = (a, b) => Math.min(Math.abs(a - b), 360 - Math.abs(a - b));
+
+/** @type {Record<string, number>} */
+const HUES = {
+  ...{ Red: 0, Orange: 25, Amber: 38, Olive: 80, Green: 140 },
+  ...{ Teal: 182, Blue: 213, Indigo: 238, Purple: 268, Pink: 330 },
+};
 
 const people = Array.from({ length: 10 }, (_, i) => `weft-c${i}`);
 const syntax = [...css.matchAll(/--(syntax-\w+):/g)].map((m) => m[1]);
@@ -58,6 +76,16 @@ for (const theme of ["light", "dark"]) {
         }
       }
     }
+  });
+
+  test(`people's colours are what they are called in the ${theme} theme`, () => {
+    const color = tokens(theme);
+    assert.equal(COLORS.length, people.length);
+    COLORS.forEach((name, i) => {
+      const at = hue(color(people[i]));
+      const nearest = Object.keys(HUES).sort((a, b) => apart(HUES[a], at) - apart(HUES[b], at))[0];
+      assert.equal(name, nearest, `${people[i]} has hue ${at.toFixed(0)}`);
+    });
   });
 
   test(`edges of fields can be seen in the ${theme} theme`, () => {

@@ -1,28 +1,26 @@
-// Who is here: a small pile of faces in the bar, and the list with names, places and the own name.
+// Who is here: a small pile of faces in the bar, and the list with names, places, the own name and colour.
 
-import { colorOf } from "../client/weft.js";
+import { colorOfPeer } from "../client/weft.js";
 import { Emitter } from "../client/events.js";
 import { arrange, h, oncePerFrame, setText } from "./dom.js";
+import { swatches } from "./swatches.js";
 import { toast } from "./toast.js";
 import { initials } from "./words.js";
 
 /** @typedef {import("../client/project.js").Project} Project */
 /** @typedef {import("../client/project.js").Peer} Peer */
 /** @typedef {import("./follow.js").Follow} Follow */
-/** @typedef {{by: number, user: string, name: string}} Person */
+/** @typedef {{by: number, user: string, name: string, color: number | null}} Person */
 
 const SHOWN_FACES = 4;
 const NAME_BYTES = 64;
-
-/** @param {Person} person @returns {number} index of the palette */
-const color = ({ user, by }) => colorOf(user || by);
 
 /** @param {Person} person */
 function face(person) {
   const { name } = person;
   return h(
     "span",
-    { class: "face", "data-color": color(person), "aria-hidden": "true" },
+    { class: "face", "data-color": colorOfPeer(person), "aria-hidden": "true" },
     initials(name),
   );
 }
@@ -34,7 +32,7 @@ function others(project) {
 
 /** @param {Project} project @returns {Person} */
 function self({ me }) {
-  return { by: me.cid, user: me.user, name: me.name };
+  return { by: me.cid, user: me.user, name: me.name, color: me.color };
 }
 
 /** @param {Project} project @param {() => void} open the list */
@@ -57,10 +55,11 @@ export function faces(project, open) {
   return button;
 }
 
-/** Event: `renamed` with the new own name. */
+/** Events: `renamed` with the new own name, `recolored` with the new own colour. */
 export class PeopleList extends Emitter {
   /** @type {Map<number, HTMLElement>} */
   #rows = new Map();
+  #editing = false;
 
   /**
    * @param {Project} project
@@ -72,6 +71,7 @@ export class PeopleList extends Emitter {
     this.follow = follow;
     /** @type {HTMLElement} */
     this.own = h("div", { class: "person" });
+    this.swatches = swatches((color) => this.emit("recolored", color));
     this.list = h("ul", { "aria-label": "People" });
     this.alone = h("p", {}, "Nobody else is here yet.");
     this.link = h(
@@ -79,7 +79,7 @@ export class PeopleList extends Emitter {
       { class: "button", target: "_blank", rel: "noopener" },
       "Open a second window",
     );
-    this.element = h("div", {}, this.own, this.list, this.#invite());
+    this.element = h("div", {}, this.own, this.swatches.element, this.list, this.#invite());
     // While it is not shown, others' typing costs nothing here.
     const soon = oncePerFrame(() => this.element.isConnected && this.render());
     for (const name of ["peers", "me", "files"]) project.on(name, soon);
@@ -140,8 +140,8 @@ export class PeopleList extends Emitter {
     button.setAttribute("aria-pressed", String(this.follow.by === peer.by));
     button.title = `Follow ${peer.name}`;
     const [sign, words] = button.children;
-    if (sign.textContent !== initials(peer.name) || !sign.classList.contains("face"))
-      sign.replaceWith(face(peer));
+    const now = face(peer);
+    if (!sign.isEqualNode(now)) sign.replaceWith(now);
     setText(words.children[0], peer.name);
     setText(words.children[1], this.#place(peer));
   }
@@ -156,6 +156,8 @@ export class PeopleList extends Emitter {
 
   #showOwn() {
     const me = self(this.project);
+    this.swatches.show(colorOfPeer(me));
+    if (this.#editing) return;
     const place = h("span", { class: "person-place" }, "you · change name");
     const words = h(
       "span",
@@ -165,8 +167,10 @@ export class PeopleList extends Emitter {
     );
     const button = h("button", { type: "button", class: "person" }, face(me), words);
     button.addEventListener("click", () => this.#editOwn(me));
+    const focused = this.own === document.activeElement;
     this.own.replaceWith(button);
     this.own = button;
+    if (focused) button.focus();
   }
 
   /** @param {Person} me */
@@ -177,10 +181,10 @@ export class PeopleList extends Emitter {
       "aria-label": "Your name",
       maxlength: 40,
     });
-    let open = true;
+    this.#editing = true;
     const finish = (/** @type {boolean} */ take) => {
-      if (!open) return;
-      open = false;
+      if (!this.#editing) return;
+      this.#editing = false;
       const name = fitting(input.value);
       this.#showOwn();
       this.own.focus();

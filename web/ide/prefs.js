@@ -41,6 +41,17 @@ export function chooseName(name) {
   write(local, "weft.name", name);
 }
 
+/** @returns {number | null} the colour that was chosen for all windows */
+export function ownColor() {
+  const chosen = read(local, "weft.color");
+  return typeof chosen === "number" ? chosen : null;
+}
+
+/** @param {number} color */
+export function chooseColor(color) {
+  write(local, "weft.color", color);
+}
+
 /** @returns {"light" | "dark" | "system"} */
 export function themeChoice() {
   const choice = read(local, "weft.theme");

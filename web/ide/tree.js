@@ -1,7 +1,7 @@
 // The tree of files: one tab stop, arrow keys, F2 renames in place, Delete asks, rows can be dragged into folders.
 // Rows are kept by their path when the list changes, so focus and an input that is being typed into survive what others do.
 
-import { colorOf } from "../client/weft.js";
+import { colorOfPeer } from "../client/weft.js";
 import { typedPath } from "./actions.js";
 import { showMenu } from "./dialog.js";
 import { arrange, h, icon, iconButton, oncePerFrame, setProps } from "./dom.js";
@@ -131,10 +131,10 @@ export class TreeView {
   #showPeople() {
     /** @type {Map<string, Node[]>} */
     const dots = new Map();
-    for (const { by, user, name, f } of this.project.peers.values()) {
-      const path = this.project.files.get(f)?.path;
+    for (const peer of this.project.peers.values()) {
+      const path = this.project.files.get(peer.f)?.path;
       if (!path) continue;
-      const dot = h("span", { class: "dot", "data-color": colorOf(user || by), title: name });
+      const dot = h("span", { class: "dot", "data-color": colorOfPeer(peer), title: peer.name });
       dots.set(path, [...(dots.get(path) ?? []), dot]);
     }
     for (const [path, element] of this.#elements) {

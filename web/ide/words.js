@@ -1,5 +1,8 @@
 // What the page says when something goes wrong: what happened, what was kept, what to do, in one sentence.
 
+/** How people are told what --weft-c0 to --weft-c9 of tokens.css look like. */
+export const COLORS = "Blue Red Green Purple Amber Teal Pink Olive Indigo Orange".split(" ");
+
 /** @type {Record<string, string>} */
 const SENTENCES = {
   exists: "Something of this name is already there; choose another name.",

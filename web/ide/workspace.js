@@ -11,7 +11,14 @@ import { Follow } from "./follow.js";
 import { Layout } from "./layout.js";
 import { notices } from "./notices.js";
 import { faces, PeopleList } from "./people.js";
-import { chooseName, forgetProject, ownName, rememberProject } from "./prefs.js";
+import {
+  chooseColor,
+  chooseName,
+  forgetProject,
+  ownColor,
+  ownName,
+  rememberProject,
+} from "./prefs.js";
 import { quickOpen } from "./quick-open.js";
 import { onPlainClick, showPlace } from "./router.js";
 import { StatusLine } from "./status.js";
@@ -47,7 +54,12 @@ export class Workspace {
     this.root = root;
     this.id = place.project;
     this.leave = leave;
-    this.project = connect({ project: this.id, name: ownName(), storage: sessionStorage });
+    this.project = connect({
+      project: this.id,
+      name: ownName(),
+      color: ownColor(),
+      storage: sessionStorage,
+    });
     this.documents = new Documents(this.project);
     this.actions = new Actions(this.project, this.documents);
     const { signal } = this.#ending;
@@ -117,6 +129,7 @@ export class Workspace {
     this.project.on("error", (error) => error.fatal || toast(sentence(error)));
     this.project.on("state", () => this.project.error && this.#ended());
     this.people.on("renamed", (name) => this.#takeName(name));
+    this.people.on("recolored", (color) => this.#takeColor(color));
     addEventListener("keydown", (event) => this.#key(event), { signal, capture: true });
   }
 
@@ -218,6 +231,12 @@ export class Workspace {
   #takeName(name) {
     chooseName(name);
     this.project.setName(name);
+  }
+
+  /** @param {number} color */
+  #takeColor(color) {
+    chooseColor(color);
+    this.project.setColor(color);
   }
 
   /** @param {KeyboardEvent} event */
