@@ -1,4 +1,4 @@
-/* The waiting edits of a file on their way to the log and back (architecture §3). */
+/* The waiting edits of a file on their way to the log and back (docs/protocol.md, section 5). */
 #ifndef WEFT_CORE_BATCH_H
 #define WEFT_CORE_BATCH_H
 

@@ -206,8 +206,7 @@ static void handle_live(struct session *session, const struct message *message, 
 
 static void refuse_greeting(struct session *session, const struct error *error)
 {
-    session_error(session, error, NULL, 0, 0, false);
-    session_close(session, 4400, "bad hello");
+    session_refuse(session, error, NULL, 4400);
 }
 
 static void handle_first(struct session *session, const struct message *message, enum err code,

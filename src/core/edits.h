@@ -1,4 +1,4 @@
-/* A client's edit, from its message to the file's waiting list (architecture §3). */
+/* A client's edit, from its message to the file's waiting list (docs/protocol.md, section 5). */
 #ifndef WEFT_CORE_EDITS_H
 #define WEFT_CORE_EDITS_H
 

@@ -71,9 +71,8 @@ void hello_receive(struct session *session, const struct message *message)
 {
     struct registry *registry = session->registry;
     if (message->u.hello.v != 1) {
-        session_error(session, &(struct error){ERR_BAD_MESSAGE, "this server speaks v 1"},
-                      &message->q, 0, 0, false);
-        session_close(session, 4400, "bad hello");
+        session_refuse(session, &(struct error){ERR_BAD_MESSAGE, "this server speaks v 1"},
+                       &message->q, 4400);
         return;
     }
     struct greeting *greeting = mem_zalloc(sizeof *greeting);

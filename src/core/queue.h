@@ -1,6 +1,6 @@
 /* What waits to be written to one connection, in order, with what a slow reader may lose. First
  * presence is dropped, then a file's edits are replaced by one resync, and last the connection is
- * closed (architecture, "Overload and bad input"). This holds the messages and counts their bytes;
+ * closed (docs/protocol.md). This holds the messages and counts their bytes;
  * the session decides. */
 #ifndef WEFT_CORE_QUEUE_H
 #define WEFT_CORE_QUEUE_H

@@ -200,20 +200,36 @@ void session_push_buf(struct session *session, struct buf *out)
     buf_reset(out);
 }
 
-void session_error(struct session *session, const struct error *error, const struct request_id *q,
-                   uint64_t f, uint64_t n, bool fatal)
+static void push_error(struct session *session, const struct error *error,
+                       const struct request_id *q, uint64_t f, uint64_t n, bool fatal)
 {
     struct registry *registry = session->registry;
-    if (session->phase == SESSION_CLOSING)
-        return;
     registry->counts.refused++;
     registry->counts.errors[error->code]++;
     struct buf *out = &registry->out;
     buf_reset(out);
     encode_error(out, error, q, f, n, fatal);
     session_push_buf(session, out);
+}
+
+void session_refuse(struct session *session, const struct error *error, const struct request_id *q,
+                    int close_code)
+{
+    if (session->phase == SESSION_CLOSING)
+        return;
+    push_error(session, error, q, 0, 0, true);
+    session_close(session, close_code, error->text);
+}
+
+void session_error(struct session *session, const struct error *error, const struct request_id *q,
+                   uint64_t f, uint64_t n, bool fatal)
+{
+    struct registry *registry = session->registry;
+    int code = err_close_code(error->code);
+    if (session->phase == SESSION_CLOSING)
+        return;
+    push_error(session, error, q, f, n, fatal);
     if (fatal) {
-        int code = err_close_code(error->code);
         session_close(session, code ? code : 4503, error->text);
     } else if (!bucket_take(&session->errors, error_rate(registry), registry->now_ms, 1)) {
         session_close(session, 4529, "too many refused messages");

@@ -92,6 +92,9 @@ void session_deliver_from(struct session *session, struct outbox *outbox, size_t
                           enum queue_class class, uint64_t f);
 /* The same for the text in out, which is reset. */
 void session_push_buf(struct session *session, struct buf *out);
+/* Tells of an error and closes with this code. */
+void session_refuse(struct session *session, const struct error *error, const struct request_id *q,
+                    int close_code);
 /* Tells of an error; fatal ones close by err_close_code(error->code). */
 void session_error(struct session *session, const struct error *error, const struct request_id *q,
                    uint64_t f, uint64_t n, bool fatal);

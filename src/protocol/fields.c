@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* Bytes of single fields, by §4.1 and §4.2 of the protocol. Whether a path is one is core's to
+/* Bytes of single fields, by docs/protocol.md. Whether a path is one is core's to
  * judge, which says why; here it only must not be absurd. */
 #define TOKEN_BYTES 4096
 #define NAME_BYTES 64

@@ -1,4 +1,4 @@
-// The state machine of one file (protocol.md, section 6.1). No I/O, no timer, no editor: it is told what was typed and what
+// The state machine of one file (protocol.md, section 12). No I/O, no timer, no editor: it is told what was typed and what
 // arrived, and says what to send and how the editor's text changes. Three texts follow from each other:
 //
 //     base (version v of the log)  --inflight-->  (sent, not acknowledged)  --buffer-->  what the editor shows

@@ -24,7 +24,7 @@
     X(sessions, 20000, 1, 1000000, "connections of this server")                                   \
     X(room_sessions, 5000, 1, 100000, "sessions of one project")                                   \
     X(open_files, 256, 1, 2000, "files that one session has open")                                 \
-    X(waiting, 256, 1, 4096, "edits of one session that wait for the log")                         \
+    X(waiting, 256, 1, 4096, "short edits of one client and file that wait")                       \
     X(queue_presence, 262144, 4096, 67108864,                                                      \
       "bytes queued for a slow reader before presence is dropped")                                 \
     X(queue_edits, 1048576, 16384, 67108864, "… before its edits are replaced by resync")          \
