@@ -5,19 +5,23 @@
  * `content` is the last column of `file`, so that reading the others does not walk through a text's
  * pages. The journal has no index but its key: it only grows at its end, which is what makes a
  * commit one page. */
+#define _GNU_SOURCE /* sync_file_range */
 #include "database_sqlite.h"
 #include "weft/base/log.h"
 #include "weft/base/mem.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define APPLICATION_ID 0x57656674 /* "Weft" */
 #define SCHEMA_VERSION 1
 #define BUSY_TIMEOUT_MS 2000
 #define CHECK_SECONDS 10
+#define STARTED_PAGES 256
 #define TEXT(x) #x
 #define TEXT_OF(x) TEXT(x)
 
@@ -190,6 +194,9 @@ void database_close(struct database *database)
     for (int i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(database->statements[i]);
     sqlite3_close(database->handle);
+    if (database->wal_fd > 0)
+        close(database->wal_fd);
+    database->wal_fd = database->started_pages = 0;
     memset(database->statements, 0, sizeof(database->statements));
     database->handle = NULL;
     database->writing = database->failed = false;
@@ -219,6 +226,20 @@ enum err database_check(struct database *database, struct error *error)
     sqlite3_finalize(statement);
     sqlite3_progress_handler(database->handle, 0, NULL, NULL);
     return err;
+}
+
+void database_write_ahead(struct database *database)
+{
+    if (database->wal_pages < database->started_pages)
+        database->started_pages = 0; /* the log began anew */
+    if (database->wal_pages - database->started_pages < STARTED_PAGES)
+        return;
+    if (database->wal_fd == 0)
+        database->wal_fd = open(sqlite3_filename_wal(sqlite3_db_filename(database->handle, "main")),
+                                O_RDONLY | O_CLOEXEC);
+    if (database->wal_fd > 0)
+        sync_file_range(database->wal_fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    database->started_pages = database->wal_pages;
 }
 
 bool database_checkpoint(struct database *database, bool end)

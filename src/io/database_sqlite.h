@@ -63,10 +63,12 @@ enum statement {
 struct database {
     sqlite3 *handle; /* NULL: closed */
     sqlite3_stmt *statements[STATEMENTS];
-    bool writing;  /* inside a transaction */
-    bool failed;   /* … that can only be given up */
-    int code;      /* of the last problem */
-    int wal_pages; /* in the write-ahead log, after the last commit */
+    bool writing;      /* inside a transaction */
+    bool failed;       /* … that can only be given up */
+    int code;          /* of the last problem */
+    int wal_pages;     /* in the write-ahead log, after the last commit */
+    int started_pages; /* of them, on their way to the disk already */
+    int wal_fd;        /* of our own, to start them; 0: not opened */
     char problem[160];
 };
 
@@ -78,6 +80,10 @@ ERR_CHECKED enum err database_open(struct database *database, const char *path, 
 void database_close(struct database *database);
 /* Looks for damage, at most for some seconds. */
 ERR_CHECKED enum err database_check(struct database *database, struct error *error);
+/* Starts the way of the log to the disk, once a megabyte has come, and waits for nothing: a
+ * checkpoint that finds it there waits for the disk a tenth as long. Costs nothing in durability,
+ * and gives none. */
+void database_write_ahead(struct database *database);
 /* Moves the write-ahead log into the database file, as far as can be; end: and empties it. False:
  * it failed. */
 bool database_checkpoint(struct database *database, bool end);

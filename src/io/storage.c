@@ -245,7 +245,10 @@ static void rest(void *owner)
 {
     struct storage *storage = owner;
     struct database *database = &storage->database;
-    if (!database->handle || database->writing || database->wal_pages < storage->checkpoint_at)
+    if (!database->handle || database->writing)
+        return;
+    database_write_ahead(database);
+    if (database->wal_pages < storage->checkpoint_at)
         return;
     storage->checkpoint_at = CHECKPOINT_PAGES;
     if (database_checkpoint(database, false))
