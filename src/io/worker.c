@@ -4,9 +4,9 @@
  *
  * Gathering adapts by what it brings: a batch of two or more says that jobs come faster than they
  * are done, and then the thread lets the next ones come together for gather_us before it takes
- * them; while batches are large the wait doubles, up to gather_most_us. A batch of one says the
- * opposite: the next job is taken at once. So a lone author never waits, nor one who answers each
- * result by the next job. */
+ * them, or longer, up to gather_most_us, where thousands a second keep coming. A batch of one says
+ * the opposite: the next job is taken at once. So a lone author never waits, nor one who answers
+ * each result by the next job. */
 #define _GNU_SOURCE /* pthread_setname_np */
 #include "weft/io/worker.h"
 #include "weft/base/mem.h"
@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define LARGE_BATCH 4
+#define BUSY_RATE 4000 /* jobs a second */
+#define WANTED 8
 
 struct list {
     struct job *first;
@@ -71,16 +72,27 @@ static bool wait_for_jobs(struct worker *worker)
     return worker->waiting.count > 0;
 }
 
-/* How long to wait for company, by how long it was before and how many came of it: a wait is worth
- * its latency only where a batch is cheaper by much. */
-static uint32_t next_wait_us(const struct worker_config *config, uint32_t wait_us, size_t last)
+static uint64_t steady_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Jobs a second, a mean over the last batches. */
+static uint64_t next_rate(uint64_t rate, size_t last, uint64_t elapsed_us)
+{
+    return (7 * rate + last * 1000000 / (elapsed_us ? elapsed_us : 1)) / 8;
+}
+
+/* How long to wait for company. Jobs that came at one moment say little; only where they keep
+ * coming is a longer wait worth its latency, and then it is as long as WANTED of them take. */
+static uint32_t next_wait_us(const struct worker_config *config, uint64_t rate, size_t last)
 {
     if (last <= 1)
         return 0;
-    if (last < LARGE_BATCH)
-        return wait_us > config->gather_us ? wait_us : config->gather_us;
-    uint32_t longer = wait_us > 0 ? 2 * wait_us : config->gather_us;
-    return longer < config->gather_most_us ? longer : config->gather_most_us;
+    uint64_t wait_us = rate < BUSY_RATE ? config->gather_us : WANTED * 1000000 / rate;
+    return wait_us < config->gather_most_us ? (uint32_t)wait_us : config->gather_most_us;
 }
 
 /* The lock is held, and again when it returns. */
@@ -98,16 +110,18 @@ static void *work(void *argument)
 {
     struct worker *worker = argument;
     size_t last = 0; /* jobs of the batch before */
-    uint32_t wait_us = 0;
+    uint64_t rate = 0, before_us = steady_us();
     pthread_mutex_lock(&worker->lock);
     while (wait_for_jobs(worker)) {
-        wait_us = next_wait_us(&worker->config, wait_us, last);
-        gather(worker, wait_us);
+        gather(worker, next_wait_us(&worker->config, rate, last));
         struct list batch;
         list_clear(&batch);
         list_move(&batch, &worker->waiting);
         last = batch.count;
         pthread_mutex_unlock(&worker->lock);
+        uint64_t now_us = steady_us();
+        rate = next_rate(rate, last, now_us - before_us);
+        before_us = now_us;
 
         worker->config.run(worker->config.owner, batch.first);
 

@@ -19,7 +19,7 @@ struct worker_config {
     const char *name; /* of the thread, at most 15 bytes */
     size_t jobs_max;  /* waiting, not yet taken */
     /* Under load the thread lets jobs come together: for gather_us once a batch had more than one
-     * (0 = never), doubling up to gather_most_us while batches are large. */
+     * (0 = never), up to gather_most_us while thousands a second keep coming. */
     uint32_t gather_us, gather_most_us;
     void *owner;
     /* On the worker's thread: does all jobs of the list, first to last. The list stays as it is. */
