@@ -40,6 +40,11 @@ void log_setup(enum log_level least, bool json)
     signal(SIGPIPE, SIG_IGN);
 }
 
+bool log_is_on(enum log_level level)
+{
+    return level >= sink.least;
+}
+
 uint64_t log_lost(void)
 {
     pthread_mutex_lock(&sink.lock);
@@ -183,7 +188,7 @@ static void clean(char *text)
 
 void log_write(enum log_level level, const char *format, ...)
 {
-    if (level < sink.least)
+    if (!log_is_on(level))
         return;
     char text[TEXT_MAX];
     va_list args;

@@ -19,11 +19,13 @@ void log_setup(enum log_level least, bool json);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Writes text into out as a safe value in quotes, cut to size (at least 3 bytes). Returns out. */
 const char *log_quote(char *out, unsigned size, const char *text);
+bool log_is_on(enum log_level level);
 uint64_t log_lost(void);
 
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) log_write(LOG_WARN, __VA_ARGS__)
 #define log_info(...) log_write(LOG_INFO, __VA_ARGS__)
-#define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
+/* What it is given is not even looked at where it is not logged. */
+#define log_debug(...) (log_is_on(LOG_DEBUG) ? log_write(LOG_DEBUG, __VA_ARGS__) : (void)0)
 
 #endif
