@@ -14,11 +14,14 @@ import { until, within } from "./lib/wait.mjs";
 const CYCLES = Number(process.env.WEFT_KILL_CYCLES ?? (LONG ? 300 : 30));
 const TYPISTS = 6;
 
+const faultsOf = (typists) => typists.flatMap((typist) => typist.faults);
+
 /** Lets everybody type until so many edits more are acknowledged. */
 async function typeFor(typists, random, edits) {
   const total = () => typists.reduce((sum, typist) => sum + typist.acked.size, 0);
   const goal = total() + edits;
   while (total() < goal) {
+    assert.deepEqual(faultsOf(typists), []);
     for (const typist of typists) if (random() < 0.5) typist.type();
     await within(
       Promise.race([
@@ -86,11 +89,13 @@ for (const durability of ["restart", "power-cut"])
     }
     await until(
       () =>
-        typists.every((typist) => typist.open && !typist.pending) &&
-        new Set(typists.map((typist) => typist.v)).size === 1,
+        faultsOf(typists).length > 0 ||
+        (typists.every((typist) => typist.open && !typist.pending) &&
+          new Set(typists.map((typist) => typist.v)).size === 1),
       () =>
         `everything to be acknowledged: ${typists.map((x) => `v${x.v} ${x.open} ${x.pending}`)}`,
     );
+    assert.deepEqual(faultsOf(typists), []);
     const log = await readLog(server, "demo", "main.c");
     /** @type {Record<string, string>} */
     const texts = { memory: await readText(server, "demo", "main.c") };

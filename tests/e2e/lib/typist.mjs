@@ -88,6 +88,7 @@ export class Typist {
 
   /** @param {any} message */
   receive(message) {
+    if (this.faults.length > 0) return; // what follows a fault says nothing
     switch (message.t) {
       case "welcome":
         this.welcome(message);
