@@ -125,14 +125,6 @@ static void map_waiting(struct edit_list *list, const struct change *x)
     edit_map(edit, x);
 }
 
-static void post_entry(struct file *file, const struct state_entry *entry, uint64_t version)
-{
-    struct buf *out = &file->room->registry->out;
-    buf_reset(out);
-    encode_ack(out, file->f, version, entry->n);
-    file_post(file, blob_ref(entry->message), blob_new(out->data, out->len), entry->by);
-}
-
 static void logged(struct file *file, struct batch *batch)
 {
     struct registry *registry = file->room->registry;
@@ -143,7 +135,7 @@ static void logged(struct file *file, struct batch *batch)
         struct author *author = file_author(file, entry->by);
         author->n = entry->n;
         author->version = version;
-        post_entry(file, entry, version);
+        file_post_entry(file, entry->message, entry->by, entry->n, version);
         map_waiting(&file->waiting, batch->chain[i]);
         if (batch->sels[i])
             presence_edited(file->room, file, entry->by, version, batch->sels[i]);

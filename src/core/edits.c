@@ -47,19 +47,11 @@ void edit_end(struct file *file, struct edit *edit)
     edit_free(edit);
 }
 
-/* The square grid for the list, and what is left of x moves the selection. */
+/* What is left of x behind the list moves the selection. */
 void edit_map(struct edit *edit, const struct change *x)
 {
-    struct change *rest = change_ref(x);
-    for (size_t i = 0; i < edit->count; i++) {
-        struct change *change = edit->changes[i];
-        bool needed = i + 1 < edit->count || edit->sel;
-        struct change *next = needed ? change_map(rest, change, true) : NULL;
-        edit->changes[i] = change_map(change, rest, false);
-        change_unref(change);
-        change_unref(rest);
-        rest = next;
-    }
+    struct change *rest = NULL;
+    change_list_map(edit->changes, edit->count, x, edit->sel ? &rest : NULL);
     for (size_t i = 0; edit->sel && i < edit->sel->count; i++)
         edit->sel->pos[i] = change_map_pos(rest, edit->sel->pos[i], -1);
     change_unref(rest);

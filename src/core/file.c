@@ -149,9 +149,13 @@ void file_mark_dirty(struct file *file)
     room_mark_dirty(file->room);
 }
 
-void file_post(struct file *file, struct blob *message, struct blob *own, uint64_t by)
+void file_post_entry(struct file *file, struct blob *message, uint64_t by, uint64_t n,
+                     uint64_t version)
 {
-    outbox_add(&file->outbox, message, own, by);
+    struct buf *out = &file->room->registry->out;
+    buf_reset(out);
+    encode_ack(out, file->f, version, n);
+    outbox_add(&file->outbox, blob_ref(message), blob_new(out->data, out->len), by);
     if (file->outbox.count == OUTBOX_MESSAGES)
         file_flush(file);
     file_mark_dirty(file);
@@ -241,10 +245,7 @@ enum err file_apply_logged(struct file *file, struct blob *message)
     author->n = entry->n;
     if (author->n_taken < entry->n)
         author->n_taken = entry->n;
-    struct buf *out = &file->room->registry->out;
-    buf_reset(out);
-    encode_ack(out, file->f, entry->version, entry->n);
-    file_post(file, blob_ref(message), blob_new(out->data, out->len), entry->by);
+    file_post_entry(file, message, entry->by, entry->n, entry->version);
     return ERR_OK;
 }
 

@@ -123,8 +123,10 @@ void file_deleted(struct file *file);
 /* Gives back the replica of a file that nobody reads, if everything in it is saved. */
 void file_close_if_quiet(struct file *file);
 
-/* Adds a message for the subscribers. Takes the references. */
-void file_post(struct file *file, struct blob *message, struct blob *own, uint64_t by);
+/* Adds an entry of the log for the subscribers: the message, and an ack in its place for its
+ * author. Refs message. */
+void file_post_entry(struct file *file, struct blob *message, uint64_t by, uint64_t n,
+                     uint64_t version);
 /* Gives what was posted to the subscribers' queues. */
 void file_flush(struct file *file);
 /* Gives what is in the outbox to them, and clears it. */

@@ -314,11 +314,6 @@ void room_remove_file(struct room *room, struct file *file)
     file_free(file);
 }
 
-size_t room_file_count(const struct room *room)
-{
-    return room->paths.count;
-}
-
 static int by_id(const void *a, const void *b)
 {
     const struct file_info *left = a, *right = b;

@@ -102,7 +102,6 @@ struct file *room_add_file(struct room *room, uint64_t f, const char *path);
 void room_rename_file(struct room *room, struct file *file, const char *path);
 /* Frees it: an answer that comes for it later finds nothing. */
 void room_remove_file(struct room *room, struct file *file);
-size_t room_file_count(const struct room *room);
 /* Every live file in the order of ids: returns a new array of *count for the protocol, borrowing
  * the paths. */
 struct file_info *room_list(const struct room *room, size_t *count);

@@ -150,20 +150,24 @@ struct change *change_map(const struct change *a, const struct change *b, bool b
     return change;
 }
 
-void change_list_map(struct change **list, size_t count, const struct change *x)
+void change_list_map(struct change **list, size_t count, const struct change *x,
+                     struct change **rest)
 {
     struct change *over = change_ref(x);
     for (size_t i = 0; i < count; i++) {
         struct change *a = list[i];
         list[i] = change_map(a, over, false);
-        if (i + 1 < count) {
+        if (rest || i + 1 < count) {
             struct change *next = change_map(over, a, true);
             change_unref(over);
             over = next;
         }
         change_unref(a);
     }
-    change_unref(over);
+    if (rest)
+        *rest = over;
+    else
+        change_unref(over);
 }
 
 size_t change_map_pos(const struct change *change, size_t pos, int assoc)

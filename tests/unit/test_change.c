@@ -318,7 +318,10 @@ static void a_list_is_mapped_as_a_grid(void)
             change_unref(over);
             over = next;
         }
-        change_list_map(mapped, count, x);
+        struct change *rest;
+        change_list_map(mapped, count, x, &rest);
+        CHECK(change_equal(rest, over));
+        change_unref(rest);
         for (size_t i = 0; i < count; i++)
             change_apply(mapped[i], second);
         change_apply(over, first);

@@ -120,7 +120,7 @@ static void instance_apply_next(struct instance *instance)
             seen.duplicates++;
             continue;
         }
-        change_list_map(waiting->list, waiting->count, entry->change);
+        change_list_map(waiting->list, waiting->count, entry->change, NULL);
         seen.over++;
     }
 }
@@ -152,7 +152,7 @@ static void instance_receive(struct instance *instance, struct message *message)
     uint64_t version = document_version(instance->document);
     for (uint64_t v = message->base + 1; v <= version; v++) {
         const struct document_entry *entry = document_entry(instance->document, v);
-        change_list_map(message->list, message->count, entry->change);
+        change_list_map(message->list, message->count, entry->change, NULL);
         seen.over++;
     }
     CHECK(
@@ -185,7 +185,7 @@ static void instance_append(struct instance *instance)
             n[length++] = waiting->n - waiting->count + k + 1;
         }
         for (size_t k = 0; k < before; k++)
-            change_list_map(chain + before, waiting->count, chain[k]);
+            change_list_map(chain + before, waiting->count, chain[k], NULL);
         seen.chained += before > 0;
     }
     bool agrees = document_version(instance->document) == world.version;

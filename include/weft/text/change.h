@@ -75,7 +75,9 @@ bool change_list_splits_pair(struct change *const *list, size_t count, const str
 void change_print(const struct change *change, struct buf *out);
 
 /* Maps list (count consecutive changes) over x in place, rule "Lists" of the protocol: for each a
- * in list: (a, x) = (a.map(x), x.map(a, true)). Borrows x; the list's old values are given back. */
-void change_list_map(struct change **list, size_t count, const struct change *x);
+ * in list: (a, x) = (a.map(x), x.map(a, true)). Borrows x; the list's old values are given back.
+ * *rest, where it is wanted, becomes a new change: x as it stands behind the list. */
+void change_list_map(struct change **list, size_t count, const struct change *x,
+                     struct change **rest);
 
 #endif
