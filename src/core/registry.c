@@ -129,10 +129,9 @@ static void repository_saved(void *owner, const struct repository_saved *answer)
         saver_saved(room, answer);
 }
 
-static void bus_received(void *owner, const char *project, struct blob *message)
+static void bus_received(void *owner, const char *project, const char *data, size_t len)
 {
-    (void)owner;
-    (void)message;
+    (void)owner, (void)data, (void)len;
     log_debug("hint of another instance project=%s", project);
 }
 
@@ -156,10 +155,17 @@ struct registry *registry_new(const struct registry_config *config, struct state
     map_init(&registry->room_by_project);
     map_init(&registry->query_by_id);
     TAILQ_INIT(&registry->refused_queries);
-    state->sink = (struct state_sink){registry,   state_opened, state_created, state_appended,
-                                      state_rows, state_treed,  state_events};
-    repository->sink = (struct repository_sink){registry, repository_saved};
-    bus->sink = (struct bus_sink){registry, bus_received};
+    state->sink = (struct state_sink){
+        .owner = registry,
+        .opened = state_opened,
+        .created = state_created,
+        .appended = state_appended,
+        .rows = state_rows,
+        .treed = state_treed,
+        .events = state_events,
+    };
+    repository->sink = (struct repository_sink){.owner = registry, .saved = repository_saved};
+    bus->sink = (struct bus_sink){.owner = registry, .received = bus_received};
     return registry;
 }
 

@@ -83,7 +83,7 @@ static void let_go(struct room *room)
     struct registry *registry = room->registry;
     if (room->phase == ROOM_READY) {
         struct state_ticket ticket = room_ticket(room, 0);
-        registry->state->ops->unload(registry->state, &ticket);
+        registry->state->ops->forget(registry->state, &ticket);
         registry->bus->ops->leave(registry->bus, room->project);
     }
     room->phase = ROOM_OVER;

@@ -94,7 +94,7 @@ static void start(struct room *room)
     }
     struct registry *registry = room->registry;
     struct state_ticket ticket = room_ticket(room, 0);
-    struct repository_save save = {files, count};
+    struct repository_save save = {registry->wall_ms, files, count};
     room->pending++;
     room->save.under_way = true;
     registry->repository->ops->save(registry->repository, &ticket, &save);

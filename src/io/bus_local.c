@@ -10,9 +10,9 @@ static void leave(struct bus *bus, const char *project)
     (void)bus, (void)project;
 }
 
-static void publish(struct bus *bus, const char *project, struct blob *message)
+static void publish(struct bus *bus, const char *project, const char *data, size_t len)
 {
-    (void)bus, (void)project, (void)message;
+    (void)bus, (void)project, (void)data, (void)len;
 }
 
 static const struct bus_ops ops = {.join = join, .leave = leave, .publish = publish};

@@ -95,7 +95,7 @@ void execute_open(struct storage *storage, struct request *request)
         list_files(project, request);
 }
 
-void execute_unload(struct storage *storage, struct request *request)
+void execute_forget(struct storage *storage, struct request *request)
 {
     struct project *project = truth_find_project(&storage->truth, request->ticket.project);
     if (!project)

@@ -28,7 +28,7 @@ static void call_save(struct repository *repository, const struct state_ticket *
         files[i].seen = NULL;
         files[i].seen_count = 0;
     }
-    request->u.save = (struct repository_save){files, save->count};
+    request->u.save = (struct repository_save){save->ts, files, save->count};
     storage_push(((struct repository_port *)repository)->storage, request);
 }
 

@@ -158,7 +158,7 @@ void request_refuse(struct request *request, enum state_result result, const cha
     case REQUEST_SAVE:
         refuse_save(request, problem);
         break;
-    case REQUEST_UNLOAD:
+    case REQUEST_FORGET:
     case REQUEST_KINDS:
         break;
     }

@@ -16,7 +16,7 @@ enum request_kind {
     REQUEST_READ,
     REQUEST_TREE,
     REQUEST_EVENTS,
-    REQUEST_UNLOAD,
+    REQUEST_FORGET,
     REQUEST_SAVE,
     REQUEST_KINDS
 };

@@ -87,9 +87,9 @@ static void call_leave(struct state *state, const struct state_ticket *ticket, u
     (void)state, (void)ticket, (void)cid, (void)k;
 }
 
-static void call_unload(struct state *state, const struct state_ticket *ticket)
+static void call_forget(struct state *state, const struct state_ticket *ticket)
 {
-    storage_push(storage_of(state), request_new(REQUEST_UNLOAD, ticket));
+    storage_push(storage_of(state), request_new(REQUEST_FORGET, ticket));
 }
 
 const struct state_ops state_sqlite_ops = {
@@ -100,7 +100,7 @@ const struct state_ops state_sqlite_ops = {
     .tree = call_tree,
     .events = call_events,
     .leave = call_leave,
-    .unload = call_unload,
+    .forget = call_forget,
 };
 
 void state_deliver(struct state *state, struct request *request)
@@ -125,7 +125,7 @@ void state_deliver(struct state *state, struct request *request)
     case REQUEST_EVENTS:
         sink->events(sink->owner, &request->answer.events);
         break;
-    case REQUEST_UNLOAD:
+    case REQUEST_FORGET:
     case REQUEST_SAVE:
     case REQUEST_KINDS:
         break;

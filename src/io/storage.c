@@ -141,7 +141,7 @@ static execute *const executes[REQUEST_KINDS] = {
     [REQUEST_OPEN] = execute_open,     [REQUEST_CREATE] = execute_create,
     [REQUEST_APPEND] = execute_append, [REQUEST_READ] = execute_read,
     [REQUEST_TREE] = execute_tree,     [REQUEST_EVENTS] = execute_events,
-    [REQUEST_UNLOAD] = execute_unload, [REQUEST_SAVE] = execute_save,
+    [REQUEST_FORGET] = execute_forget, [REQUEST_SAVE] = execute_save,
 };
 
 bool storage_begin(struct storage *storage, struct request *request)

@@ -103,7 +103,7 @@ struct project *ticket_project(struct storage *storage, struct request *request)
 void execute_open(struct storage *storage, struct request *request);
 void execute_append(struct storage *storage, struct request *request);
 void execute_read(struct storage *storage, struct request *request);
-void execute_unload(struct storage *storage, struct request *request);
+void execute_forget(struct storage *storage, struct request *request);
 
 /* ---- tree_sqlite.c ---- */
 void execute_create(struct storage *storage, struct request *request);

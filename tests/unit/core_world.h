@@ -340,7 +340,7 @@ static void model_leave(struct state *state, const struct state_ticket *ticket, 
     ((struct model *)state)->leaves++;
 }
 
-static void model_unload(struct state *state, const struct state_ticket *ticket)
+static void model_forget(struct state *state, const struct state_ticket *ticket)
 {
     (void)state, (void)ticket;
 }
@@ -539,9 +539,9 @@ static void bus_leave(struct bus *bus, const char *project)
     bus_joined--;
 }
 
-static void bus_nobody(struct bus *bus, const char *project, struct blob *message)
+static void bus_nobody(struct bus *bus, const char *project, const char *data, size_t len)
 {
-    (void)bus, (void)project, (void)message;
+    (void)bus, (void)project, (void)data, (void)len;
 }
 
 struct world {
@@ -563,10 +563,17 @@ static uint64_t world_random(void *owner)
 /* Zeroed storage; change world->config before world_start. */
 static void world_init(struct world *world)
 {
-    static const struct state_ops state_ops = {model_open,  model_create, model_append,
-                                               model_read,  model_tree,   model_events,
-                                               model_leave, model_unload};
-    static const struct repository_ops repository_ops = {model_save};
+    static const struct state_ops state_ops = {
+        .open = model_open,
+        .create = model_create,
+        .append = model_append,
+        .read = model_read,
+        .tree = model_tree,
+        .events = model_events,
+        .leave = model_leave,
+        .forget = model_forget,
+    };
+    static const struct repository_ops repository_ops = {.save = model_save};
     static const struct bus_ops bus_ops = {bus_join, bus_leave, bus_nobody};
     memset(world, 0, sizeof(*world));
     world->model.state.ops = &state_ops;

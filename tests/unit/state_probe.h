@@ -378,7 +378,8 @@ probe_save(struct probe *probe, uint64_t f, uint64_t version, uint64_t rev, cons
                                    .eol = "\n",
                                    .updated_at = 1730000000000,
                                    .updated_by = 5};
-    probe->repository->ops->save(probe->repository, &ticket, &(struct repository_save){&file, 1});
+    probe->repository->ops->save(probe->repository, &ticket,
+                                 &(struct repository_save){.files = &file, .count = 1});
     probe_expect(probe);
     return probe->got.saved_count == 1 ? probe->got.saved[0] : REPOSITORY_FAILED;
 }

@@ -367,7 +367,7 @@ static void leaving_loses_nothing(struct probe *probe)
     CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "1"), STATE_OK);
     struct state_ticket ticket = {77, 0, probe->project, probe->epoch};
     probe->state->ops->leave(probe->state, &ticket, ANN, 1);
-    probe->state->ops->unload(probe->state, &ticket);
+    probe->state->ops->forget(probe->state, &ticket);
     CHECK_EQ_INT(probe_open(probe, ANN, 2, true), STATE_OK);
     CHECK_EQ_INT(probe_listed(probe, "a.txt")->version, 1);
     CHECK_EQ_INT(probe_append(probe, 1, 1, ANN, 1, 2, 5, "1"), STATE_SEEN);

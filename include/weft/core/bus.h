@@ -7,20 +7,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct blob;
-
 struct bus_sink {
     void *owner;
-    /* A message of another instance for a room held here. */
-    void (*received)(void *owner, const char *project, struct blob *message);
+    /* A message on the channel of a project joined here; this instance's own come back too.
+     * Borrowed until return. */
+    void (*received)(void *owner, const char *project, const char *data, size_t len);
+    /* The subscription of the project is active, for the first time or again: what was published
+     * before may not have come. */
+    void (*joined)(void *owner, const char *project);
 };
 
 struct bus;
 struct bus_ops {
+    /* Counted: as many leaves as joins end it. */
     void (*join)(struct bus *bus, const char *project);
     void (*leave)(struct bus *bus, const char *project);
-    void (*publish)(struct bus *bus, const char *project,
-                    struct blob *message); /* takes its own reference */
+    void (*publish)(struct bus *bus, const char *project, const char *data,
+                    size_t len); /* borrows */
 };
 struct bus {
     const struct bus_ops *ops;

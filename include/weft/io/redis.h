@@ -1,0 +1,63 @@
+/* Redis as the live state and as the bus between instances: two links (commands, subscriptions),
+ * the scripts, the probe to itself, the lease of the instance's name, and what Redis promises.
+ * Implements core's ports state and bus; docs/redis.md has the keys. */
+#ifndef WEFT_IO_REDIS_H
+#define WEFT_IO_REDIS_H
+
+#include "weft/base/err.h"
+#include "weft/core/bus.h"
+#include "weft/core/state.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct redis;
+
+/* What survives, as Redis is set up: everything may go with the process; a restart of Redis; a
+ * power cut. */
+enum redis_durability { REDIS_NONE, REDIS_RESTART, REDIS_POWER_CUT };
+
+struct redis_config {
+    const char *url;
+    const char *instance;   /* unique among those alive */
+    const char *secret;     /* "" = made once and kept in Redis (weft:secret) */
+    uint64_t timeout_ms;    /* per command; 2,000 */
+    uint64_t probe_ms;      /* between two probes; 2,000; deaf after three without an answer */
+    uint64_t lease_ms;      /* of sessions and of the instance's name; 10,000 */
+    uint64_t load_ms;       /* lease of a load; 15,000 */
+    uint64_t save_after_ms; /* arms the flush so long after a change; 0 = there is no repository */
+    uint32_t history, events; /* log entries below content_version, room events kept */
+    bool trust_restarts;      /* an operator vouches that a restart of Redis loses nothing */
+    enum redis_durability require;
+};
+struct redis_config redis_config_default(void);
+
+/* Connects, reads the settings of Redis, takes the instance's name, the secret: turns the loop
+ * until that is done or has failed (10 s; error: Redis cannot be reached, refuses, has another
+ * instance of that name, or promises less than require). Borrows nothing. */
+struct redis *redis_open(const struct redis_config *config, uv_loop_t *loop, struct error *error);
+/* Ends the links in order (the name's lease is given back); what is under way is answered
+ * STATE_BUSY before it returns. Freed when the loop has turned. */
+void redis_close(struct redis *redis);
+
+struct state *redis_state(struct redis *redis);
+struct bus *redis_bus(struct redis *redis);
+const char *redis_secret(const struct redis *redis);
+
+/* For /readyz, /metrics and the log. */
+struct redis_health {
+    bool commands_up, subscriptions_up;
+    bool is_heard; /* its own probe came back lately */
+    enum redis_durability durability;
+    char version[24];
+    const char *problem; /* in words, or NULL */
+};
+void redis_health(const struct redis *redis, struct redis_health *out);
+struct redis_counts {
+    uint64_t calls, errors, timeouts, reconnects, resubscriptions, probes, messages_in, bytes_in,
+        script_loads, hints_too_big;
+};
+const struct redis_counts *redis_counts(const struct redis *redis);
+
+#endif
