@@ -206,7 +206,7 @@ static CHECK_UNUSED void probe_init(struct probe *probe, uv_loop_t *loop, struct
                                       .treed = probe_treed,
                                       .events = probe_events};
     if (repository)
-        repository->sink = (struct repository_sink){probe, probe_saved};
+        repository->sink = (struct repository_sink){.owner = probe, .saved = probe_saved};
 }
 
 static CHECK_UNUSED struct state_ticket probe_ticket(struct probe *probe)
