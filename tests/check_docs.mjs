@@ -1,8 +1,8 @@
 /**
  * Checks the pages against the project: every file and folder that README.md, CONTRIBUTING.md and
  * docs/ name exists (links to files, and code words that begin with a folder of the project), and
- * docs/protocol.md has every limit with its default, and every error code; config/weftd.json has the
- * same limits. A page that a source names exists as well.
+ * docs/protocol.md has every limit with its default, and every error code; README.md has every setting, and
+ * config/weftd.json the defaults of both. A page that a source names exists as well.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -68,7 +68,29 @@ function undocumented() {
   return rows.filter((row) => !page.includes(row)).map((row) => `docs/protocol.md lacks ${row}`);
 }
 
-/** @returns {string[]} defaults that config/weftd.json does not repeat */
+const config = readFileSync(join(top, "src/server/config.c"), "utf8");
+const settings = [...config.matchAll(/\{"([\w.]+)", (?:NULL|"--\w+"), "(\w+)", "(.*)",\n/g)].map(
+  ([, name, variable, value]) => ({ name, variable, value }),
+);
+
+/** @returns {string[]} settings that README.md lacks, and defaults that config/weftd.json does not repeat */
+function unsettled() {
+  const page = readFileSync(join(top, "README.md"), "utf8");
+  const file = JSON.parse(readFileSync(join(top, "config/weftd.json"), "utf8"));
+  /** @param {string} name */
+  const inFile = (name) => name.split(".").reduce((node, part) => node?.[part], file);
+  const lacking = settings.filter(({ variable }) => !page.includes(`\`${variable}\``));
+  const different = settings.filter(({ name, value }) => {
+    const found = name === "durability" ? file.durability.journal : inFile(name);
+    return value !== "" && String(found) !== value;
+  });
+  return [
+    ...lacking.map(({ variable }) => `README.md lacks ${variable}`),
+    ...different.map(({ name }) => `config/weftd.json has not the default of ${name}`),
+  ];
+}
+
+/** @returns {string[]} limits that config/weftd.json does not repeat */
 function unconfigured() {
   const file = JSON.parse(readFileSync(join(top, "config/weftd.json"), "utf8")).limits;
   return [
@@ -87,7 +109,8 @@ const wrong = [
   ...folders.flatMap(badReferences),
   ...undocumented(),
   ...unconfigured(),
+  ...unsettled(),
 ];
 for (const line of wrong) console.error(line);
-console.log(`${all.length} pages, ${wrong.length} wrong`);
+console.log(`${all.length} pages, ${settings.length} settings, ${wrong.length} wrong`);
 process.exit(wrong.length > 0 ? 1 : 0);

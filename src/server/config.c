@@ -6,6 +6,7 @@
 #include "weft/base/buf.h"
 #include "weft/base/log.h"
 #include "weft/base/mem.h"
+#include "weft/io/redis.h"
 #include "weft/io/storage.h"
 #include "weft/protocol/settings.h"
 
@@ -19,6 +20,7 @@
 #define DEFAULT_FILE "config/weftd.json"
 #define FILE_MAX 1048576
 #define RATE_MAX 10000000u
+#define RENEW_MS 3000 /* how often core renews the leases of sessions */
 
 enum kind { TEXT, NUMBER, CHOICE };
 
@@ -41,9 +43,25 @@ static const struct setting settings[] = {
     {"data", "--data", "WEFT_DATA", "./data",
      "folder of journal and store", IN(data), TEXT, 1, 900, {NULL}},
     {"durability", NULL, "WEFT_DURABILITY", "restart",
-     "what acknowledged edits survive", IN(durability), CHOICE, 0, 0, {"restart", "power-cut"}},
-    {"redis", NULL, "REDIS_URL", "",
-     "not built yet: weftd refuses to start with it", IN(redis_url), TEXT, 0, 900, {NULL}},
+     "what acknowledged edits survive in the data folder", IN(durability),
+     CHOICE, 0, 0, {"restart", "power-cut"}},
+    {"durability.require", NULL, "WEFT_DURABILITY_REQUIRE", "none",
+     "refuse to start where they would survive less", IN(durability_require),
+     CHOICE, 0, 0, {"none", "restart", "power-cut"}},
+    {"redis.url", NULL, "REDIS_URL", "",
+     "Redis, shared by any number of servers, in place of the data folder", IN(redis_url),
+     TEXT, 0, 900, {NULL}},
+    {"redis.timeout_ms", NULL, "WEFT_REDIS_TIMEOUT_MS", "2000",
+     "for the answer to a command", IN(redis_timeout_ms), NUMBER, 100, 60000, {NULL}},
+    {"redis.lease_ms", NULL, "WEFT_REDIS_LEASE_MS", "10000",
+     "after which the people of a server that died are gone", IN(redis_lease_ms),
+     NUMBER, 4000, 600000, {NULL}},
+    {"redis.trust_restarts", NULL, "WEFT_REDIS_TRUST_RESTARTS", "false",
+     "you vouch that a restart of Redis loses nothing", IN(redis_trust_restarts),
+     CHOICE, 0, 0, {"false", "true"}},
+    {"degraded_ms", NULL, "WEFT_DEGRADED_MS", "20000",
+     "how long Redis may be away before clients are sent elsewhere", IN(degraded_ms),
+     NUMBER, 1000, 600000, {NULL}},
     {"mongodb", NULL, "MONGODB_URI", "",
      "not built yet: weftd refuses to start with it", IN(mongodb_uri), TEXT, 0, 900, {NULL}},
     {"secret", NULL, "WEFT_SECRET", "",
@@ -186,6 +204,9 @@ static enum err set_rate(struct config *config, const char *name, const char *va
 static enum err set_named(void *owner, const char *name, const char *value, struct error *error)
 {
     struct config *config = owner;
+    /* In the file, "durability" is a text, or an object where there is more to say. */
+    if (strcmp(name, "durability.journal") == 0)
+        name = "durability";
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         if (strcmp(name, settings[i].name) == 0)
             return set_setting(config, &settings[i], value, error);
@@ -220,7 +241,25 @@ void config_close(struct config *config)
     memset(config, 0, sizeof(*config));
 }
 
-/* What each limit allows alone may still make no sense together. */
+static enum err check_redis(const struct config *config, struct error *error)
+{
+    if (config->redis_lease_ms < RENEW_MS + config->redis_timeout_ms)
+        return error_set(error, ERR_BAD_MESSAGE,
+                         "redis.lease_ms is below %d (how often it is renewed) + redis.timeout_ms",
+                         RENEW_MS);
+    return ERR_OK;
+}
+
+static enum err check_journal(const struct config *config, struct error *error)
+{
+    bool keeps_power_cut = config->durability == DURABILITY_POWER_CUT;
+    if (config->durability_require == REDIS_POWER_CUT && !keeps_power_cut)
+        return error_set(error, ERR_BAD_MESSAGE,
+                         "durability.require is power-cut, and durability is less");
+    return ERR_OK;
+}
+
+/* What each allows alone may still make no sense together. */
 static enum err check_together(const struct config *config, struct error *error)
 {
     const struct limits *all = &config->limits;
@@ -229,7 +268,7 @@ static enum err check_together(const struct config *config, struct error *error)
     if (all->queue_presence > all->queue_edits || all->queue_edits > all->queue)
         return error_set(error, ERR_BAD_MESSAGE,
                          "limits.queue_presence, queue_edits and queue are not in rising order");
-    return ERR_OK;
+    return config->redis_url[0] ? check_redis(config, error) : check_journal(config, error);
 }
 
 enum err config_read(struct config *config, const char *json, size_t len, struct error *error)
@@ -256,7 +295,7 @@ static enum err read_file(struct config *config, const char *path, bool is_optio
     fclose(file);
     struct error why = {0};
     enum err err = is_bad ? error_set(&why, ERR_BAD_MESSAGE, "it cannot be read, or is too large")
-                          : config_read(config, text.data, text.len, &why);
+                          : decode_settings(text.data, text.len, set_named, config, &why);
     buf_close(&text);
     return err ? error_set(error, err, "%.60s: %.90s", path, why.text) : ERR_OK;
 }
@@ -371,13 +410,14 @@ void config_print_help(FILE *out)
     fputs("weftd [--config FILE] [--host ADDR] [--port N] [--data DIR] [--check-config] "
           "[--version] [--help]\n\n"
           "Serves the page, the protocol weft.v1 and HTTP on one port, and keeps projects in the\n"
-          "data folder. One process; no Redis and no MongoDB yet, and no other commands.\n\n"
+          "data folder; with REDIS_URL in Redis, as one of any number of servers. No MongoDB yet,\n"
+          "and no other commands.\n\n"
           "A flag wins over the environment, the environment over the file (config/weftd.json\n"
           "where it exists). A dotted name is nested objects in the file.\n\n",
           out);
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const struct setting *s = &settings[i];
-        fprintf(out, "  %-16s %-7s %-21s %s", s->name, s->flag ? s->flag : "",
+        fprintf(out, "  %-20s %-7s %-25s %s", s->name, s->flag ? s->flag : "",
                 s->environment ? s->environment : "", s->meaning);
         for (int c = 0; s->choices[c]; c++)
             fprintf(out, "%s%s", c > 0 ? ", " : ": ", s->choices[c]);

@@ -1,4 +1,6 @@
 #include "weft/server/config.h"
+#include "weft/io/redis.h"
+#include "weft/io/storage.h"
 
 #include "check.h"
 
@@ -19,6 +21,12 @@ static void the_defaults_are_the_documented_ones(void)
     CHECK_EQ_INT(config.port, 7070);
     CHECK_EQ_STR(config.data, "./data");
     CHECK_EQ_INT(config.durability, 0);
+    CHECK_EQ_INT(config.durability_require, REDIS_NONE);
+    CHECK_EQ_STR(config.redis_url, "");
+    CHECK_EQ_INT(config.redis_timeout_ms, 2000);
+    CHECK_EQ_INT(config.redis_lease_ms, 10000);
+    CHECK_EQ_INT(config.redis_trust_restarts, 0);
+    CHECK_EQ_INT(config.degraded_ms, 20000);
     CHECK_EQ_INT(config.limits.frame, 2097152);
     CHECK_EQ_INT(config.rates[RATE_edit].per_s, 100);
     CHECK_EQ_INT(config.rates[RATE_edit].burst, 200);
@@ -43,6 +51,39 @@ static void a_file_sets_what_it_names(void)
     CHECK_EQ_INT(config.rates[RATE_open].burst, 9);
     CHECK_EQ_INT(config.log_json, 1);
     CHECK_EQ_STR(config.data, "./data");
+}
+
+static void durability_is_a_text_or_an_object(void)
+{
+    struct error error = {0};
+    CHECK_EQ_INT(read_json("{\"durability\": {\"journal\": \"power-cut\","
+                           " \"require\": \"power-cut\"}}",
+                           &error),
+                 ERR_OK);
+    CHECK_EQ_INT(config.durability, DURABILITY_POWER_CUT);
+    CHECK_EQ_INT(config.durability_require, REDIS_POWER_CUT);
+    CHECK_EQ_INT(read_json("{\"durability\": \"power-cut\"}", &error), ERR_OK);
+    CHECK_EQ_INT(config.durability, DURABILITY_POWER_CUT);
+    CHECK_EQ_INT(config.durability_require, REDIS_NONE);
+    CHECK_EQ_INT(read_json("{\"durability\": {\"require\": \"restart\"}}", &error), ERR_OK);
+    CHECK_EQ_INT(config.durability, DURABILITY_RESTART);
+    CHECK_EQ_INT(config.durability_require, REDIS_RESTART);
+}
+
+static void redis_has_its_settings(void)
+{
+    struct error error = {0};
+    CHECK_EQ_INT(read_json("{\"redis\": {\"url\": \"redis://h\", \"timeout_ms\": 100,"
+                           " \"lease_ms\": 4000, \"trust_restarts\": true},"
+                           " \"durability\": {\"require\": \"power-cut\"},"
+                           " \"degraded_ms\": 1000}",
+                           &error),
+                 ERR_OK);
+    CHECK_EQ_STR(config.redis_url, "redis://h");
+    CHECK_EQ_INT(config.redis_timeout_ms, 100);
+    CHECK_EQ_INT(config.redis_lease_ms, 4000);
+    CHECK_EQ_INT(config.redis_trust_restarts, 1);
+    CHECK_EQ_INT(config.degraded_ms, 1000);
 }
 
 /* Every row of the tables of limits, at both ends and one beyond. */
@@ -96,6 +137,11 @@ static const struct {
     {"{\"port\": 1, \"port\": 1}", "duplicate"},
     {"{\"host\": \"\"}", "host has 1 to 60 bytes"},
     {"{\"durability\": \"forever\"}", "durability is one of restart, power-cut, not forever"},
+    {"{\"durability\": {\"require\": \"all\"}}", "durability.require is one of none, restart"},
+    {"{\"durability\": {\"require\": \"power-cut\"}}", "durability.require is power-cut, and"},
+    {"{\"redis\": \"redis://h\"}", "there is no setting redis"},
+    {"{\"redis\": {\"trust_restarts\": 1}}", "redis.trust_restarts is one of false, true, not 1"},
+    {"{\"redis\": {\"url\": \"redis://h\", \"timeout_ms\": 9000}}", "redis.lease_ms is below 3000"},
     {"{\"limits\": {\"queue_edits\": 8388608}}", "rising order"},
     {"{\"limits\": {\"frame\": 8192, \"hello_frame\": 16384}}", "hello_frame is above"},
 };
@@ -189,6 +235,30 @@ static void wrong_words_are_named(void)
     config_close(&config);
 }
 
+/* What a file says may only make sense with what the environment adds. */
+static void settings_are_compared_when_all_are_known(void)
+{
+    char path[] = "/tmp/weft-config-XXXXXX";
+    enum config_action action;
+    struct error error = {0};
+    int fd = mkstemp(path);
+    REQUIRE(fd >= 0);
+    dprintf(fd, "{\"durability\": {\"require\": \"power-cut\"}}");
+    close(fd);
+    CHECK_EQ_INT(LOAD("--config", path), ERR_BAD_MESSAGE);
+    CHECK(strstr(error.text, "durability.require is power-cut") != NULL);
+    config_close(&config);
+    setenv("REDIS_URL", "redis://127.0.0.1", 1);
+    CHECK_EQ_INT(LOAD("--config", path), ERR_OK);
+    config_close(&config);
+    unsetenv("REDIS_URL");
+    setenv("WEFT_DURABILITY", "power-cut", 1);
+    CHECK_EQ_INT(LOAD("--config", path), ERR_OK);
+    config_close(&config);
+    unsetenv("WEFT_DURABILITY");
+    unlink(path);
+}
+
 /* The file that the project comes with says what holds without it. */
 static void the_projects_own_file_is_accepted(void)
 {
@@ -205,10 +275,13 @@ int main(int argc, char **argv)
     check_init(argc, argv);
     RUN(the_defaults_are_the_documented_ones);
     RUN(a_file_sets_what_it_names);
+    RUN(durability_is_a_text_or_an_object);
+    RUN(redis_has_its_settings);
     RUN(every_limit_can_be_set_within_its_bounds);
     RUN(what_is_wrong_is_named);
     RUN(a_flag_wins_over_the_environment_and_that_over_the_file);
     RUN(wrong_words_are_named);
+    RUN(settings_are_compared_when_all_are_known);
     RUN(the_projects_own_file_is_accepted);
     config_close(&config);
     return check_finish();

@@ -16,8 +16,12 @@ struct config {
     /* texts are owned; "" where not set */
     char *host, *data, *redis_url, *mongodb_uri, *secret, *instance;
     uint64_t port;
-    uint64_t durability; /* enum durability of io/storage.h */
-    uint64_t log_level;  /* enum log_level */
+    uint64_t durability;         /* enum durability of io/storage.h */
+    uint64_t durability_require; /* enum redis_durability of io/redis.h */
+    uint64_t redis_timeout_ms, redis_lease_ms;
+    uint64_t redis_trust_restarts;
+    uint64_t degraded_ms;
+    uint64_t log_level; /* enum log_level */
     uint64_t log_json;
     uint64_t save_after_ms, save_retry_ms;
     uint64_t drain_in_ms, drain_spread_ms;
