@@ -8,11 +8,12 @@
 #include "weft/base/log.h"
 #include "weft/base/random.h"
 #include "weft/core/registry.h"
-#include "weft/io/bus_local.h"
 #include "weft/io/lws_server.h"
 #include "weft/io/signer.h"
 #include "weft/io/storage.h"
+#include "weft/server/backend.h"
 #include "weft/server/config.h"
+#include "weft/server/lag.h"
 #include "weft/server/routes.h"
 #include "weft/server/templates.h"
 
@@ -33,8 +34,8 @@
 struct server {
     struct config config;
     uv_loop_t loop;
-    struct storage *storage;
-    struct bus bus;
+    struct lag lag;
+    struct backend backend;
     struct signer *signer;
     struct templates templates;
     struct registry_config registry_config;
@@ -151,36 +152,22 @@ static void make_registry(struct server *server)
     to->save_after_ms = config->save_after_ms;
     to->save_retry_ms = config->save_retry_ms;
     to->random = draw;
+    const struct backend *backend = &server->backend;
     server->registry =
-        registry_new(to, storage_state(server->storage), storage_repository(server->storage),
-                     &server->bus, server->signer);
-}
-
-ERR_CHECKED static enum err open_storage(struct server *server, struct error *error)
-{
-    const struct config *config = &server->config;
-    struct storage_config to = storage_config_default();
-    to.folder = config->data;
-    to.durability = (enum durability)config->durability;
-    to.history = config->limits.history;
-    to.events = config->limits.events;
-    to.secret = config->secret[0] ? config->secret : NULL;
-    server->storage = storage_open(&to, &server->loop, error);
-    return server->storage ? ERR_OK : error->code;
+        registry_new(to, backend->state, backend->repository, backend->bus, server->signer);
 }
 
 ERR_CHECKED static enum err start(struct server *server, struct error *error)
 {
     struct config *config = &server->config;
-    enum err err = open_storage(server, error);
+    enum err err = backend_open(&server->backend, config, &server->loop, error);
     if (err)
         return err;
-    server->signer = signer_new(storage_secret(server->storage));
-    bus_local_init(&server->bus);
+    server->signer = signer_new(server->backend.secret);
     templates_init(&server->templates);
     name_instance(config);
     make_registry(server);
-    server->routes = routes_new(server->registry, server->storage);
+    server->routes = routes_new(server->registry, &server->backend, &server->lag);
     struct lws_server_config to = {.loop = &server->loop,
                                    .registry = server->registry,
                                    .http = routes_handler(server->routes),
@@ -200,12 +187,12 @@ static void stop(struct server *server)
     for (int i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&server->signals[i], NULL);
     uv_close((uv_handle_t *)&server->watch, NULL);
+    lag_stop(&server->lag);
     if (server->lws)
         lws_server_stop(server->lws);
     if (server->registry)
-        registry_free(server->registry); /* takes leave of the storage */
-    if (server->storage)
-        storage_close(server->storage);
+        registry_free(server->registry); /* takes leave of the backend */
+    backend_close(&server->backend);
     uv_run(&server->loop, UV_RUN_DEFAULT);
     if (server->lws)
         lws_server_free(server->lws);
@@ -233,6 +220,7 @@ static int run(struct server *server)
     raise_descriptors(server->config.limits.sessions);
     uv_loop_init(&server->loop);
     watch_signals(server);
+    lag_start(&server->lag, &server->loop);
     if (start(server, &error) == ERR_OK) {
         print_ready(server);
         uv_run(&server->loop, UV_RUN_DEFAULT);

@@ -3,6 +3,8 @@
 #include "weft/base/log.h"
 #include "weft/core/registry.h"
 #include "weft/io/storage.h"
+#include "weft/server/backend.h"
+#include "weft/server/lag.h"
 
 #include <inttypes.h>
 #include <uv.h>
@@ -60,8 +62,9 @@ static void print_commits(struct buf *out, const struct storage_counts *counts)
     buf_printf(out, "weft_commit_seconds_count %" PRIu64 "\n", sum);
 }
 
-static void print_storage(struct buf *out, const struct storage_counts *counts)
+static void print_storage(struct buf *out, struct storage *storage)
 {
+    struct storage_counts stored = storage_counts(storage), *counts = &stored;
     print(out, "journal_entries_total", "counter", counts->entries, "Edits in the journal.");
     print(out, "journal_failures_total", "counter", counts->failures, "Commits that failed.");
     print(out, "journal_waiting", "gauge", counts->waiting, "Requests that wait for the journal.");
@@ -72,7 +75,7 @@ static void print_storage(struct buf *out, const struct storage_counts *counts)
     print_commits(out, counts);
 }
 
-static void print_process(struct buf *out)
+static void print_process(struct buf *out, const struct lag *lag)
 {
     uv_rusage_t usage;
     size_t rss = 0;
@@ -85,15 +88,20 @@ static void print_process(struct buf *out)
                "# HELP weft_cpu_seconds_total Time on a processor.\n"
                "# TYPE weft_cpu_seconds_total counter\nweft_cpu_seconds_total %.6f\n",
                seconds);
+    buf_printf(out,
+               "# HELP weft_loop_lag_seconds How late the loop was, at worst, in the last 5 s.\n"
+               "# TYPE weft_loop_lag_seconds gauge\nweft_loop_lag_seconds %g\n",
+               (double)lag_worst_ms(lag) / 1e3);
     print(out, "log_lost_total", "counter", log_lost(), "Log lines that found no room.");
 }
 
-void metrics_print(struct buf *out, const struct registry *registry, struct storage *storage)
+void metrics_print(struct buf *out, const struct registry *registry, const struct backend *backend,
+                   const struct lag *lag)
 {
     const struct registry_counts *counts = registry_counts(registry);
-    struct storage_counts stored = storage_counts(storage);
     print_core(out, counts);
     print_refusals(out, counts);
-    print_storage(out, &stored);
-    print_process(out);
+    if (backend->storage)
+        print_storage(out, backend->storage);
+    print_process(out, lag);
 }

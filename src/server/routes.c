@@ -1,8 +1,9 @@
 #include "routes.h"
 #include "weft/base/mem.h"
 #include "weft/core/registry.h"
-#include "weft/io/storage.h"
 #include "weft/protocol/http.h"
+#include "weft/server/backend.h"
+#include "weft/server/lag.h"
 #include "weft/server/metrics.h"
 
 #include <stdio.h>
@@ -75,19 +76,18 @@ static void answer_health(struct routes *routes, const struct http_request *requ
 
 static void answer_ready(struct routes *routes, const struct http_request *request)
 {
-    struct storage_counts counts = storage_counts(routes->storage);
-    const char *why = routes->is_draining ? "draining\n"
-                      : counts.failing    ? "the store refuses writes\n"
-                                          : NULL;
+    const char *why = routes->is_draining                       ? "draining"
+                      : lag_worst_ms(routes->lag) > LAG_MOST_MS ? "the loop is late"
+                                                                : backend_problem(routes->backend);
     struct buf body = BUF_EMPTY;
-    buf_add_text(&body, why ? why : "ready\n");
+    buf_printf(&body, "%s\n", why ? why : "ready");
     routes_answer(routes, request->id, why ? 503 : 200, "text/plain; charset=utf-8", NULL, &body);
 }
 
 static void answer_metrics(struct routes *routes, const struct http_request *request)
 {
     struct buf body = BUF_EMPTY;
-    metrics_print(&body, routes->registry, routes->storage);
+    metrics_print(&body, routes->registry, routes->backend, routes->lag);
     routes_answer(routes, request->id, 200, "text/plain; version=0.0.4; charset=utf-8", NULL,
                   &body);
 }
@@ -136,12 +136,14 @@ static void handle(void *owner, const struct http_request *request)
         routes_fail(routes, request->id, &nothing);
 }
 
-struct routes *routes_new(struct registry *registry, struct storage *storage)
+struct routes *routes_new(struct registry *registry, const struct backend *backend,
+                          const struct lag *lag)
 {
     struct routes *routes = mem_zalloc(sizeof(*routes));
     routes->handler = (struct http_handler){routes, handle};
     routes->registry = registry;
-    routes->storage = storage;
+    routes->backend = backend;
+    routes->lag = lag;
     routes_hash_assets(routes);
     return routes;
 }

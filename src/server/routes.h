@@ -11,7 +11,8 @@
 struct routes {
     struct http_handler handler;
     struct registry *registry;
-    struct storage *storage;
+    const struct backend *backend;
+    const struct lag *lag;
     struct lws_server *server;
     uint64_t *asset_tags; /* a hash of each asset, by its index */
     bool is_draining;

@@ -91,6 +91,7 @@ test("health, metrics and templates", async (t) => {
   assert.equal((await fetch(`${url}/readyz`)).status, 200);
   const metrics = await (await fetch(`${url}/metrics`)).text();
   assert.match(metrics, /^weft_sessions 0$/m);
+  assert.match(metrics, /^weft_loop_lag_seconds [\d.]+$/m);
   assert.match(metrics, /^weft_commit_seconds_bucket\{le="\+Inf"\} \d+$/m);
   for (const line of metrics.trim().split("\n"))
     assert.match(line, /^(# (HELP|TYPE) weft_\w+ .+|weft_\w+(\{\w+="[^"]+"\})? [\d.e+-]+)$/);
@@ -98,6 +99,18 @@ test("health, metrics and templates", async (t) => {
   const names = templates.map((template) => template.name);
   assert.deepEqual(names, ["vanilla", "react", "node", "python", "blank"]);
   for (const template of templates) assert.ok(template.title && template.description);
+});
+
+test("a server that was stopped for a while is not ready, until it has been in time for a while", async (t) => {
+  const server = await startServer(t);
+  const ready = async () => (await fetch(`${server.url}/readyz`)).text();
+  assert.equal(await ready(), "ready\n");
+  process.kill(server.pid, "SIGSTOP");
+  await new Promise((resolve) => setTimeout(resolve, 2000)); // the fault itself
+  process.kill(server.pid, "SIGCONT");
+  assert.equal(await ready(), "the loop is late\n");
+  assert.equal((await fetch(`${server.url}/healthz`)).status, 200);
+  await until(async () => (await ready()) === "ready\n", "it to be ready again");
 });
 
 test("a project is made, read and kept from being made again", async (t) => {

@@ -5,14 +5,16 @@
 
 #include "weft/io/http_lws.h"
 
+struct backend;
+struct lag;
 struct lws_server;
 struct registry;
 struct routes;
-struct storage;
 
-/* Returns new routes; borrows registry and storage for its life. Its handler is given to the
- * server, and the server to routes_start before the first request. */
-struct routes *routes_new(struct registry *registry, struct storage *storage);
+/* Returns new routes; borrows what it is given for its life. Its handler is given to the server,
+ * and the server to routes_start before the first request. */
+struct routes *routes_new(struct registry *registry, const struct backend *backend,
+                          const struct lag *lag);
 void routes_free(struct routes *routes);
 const struct http_handler *routes_handler(const struct routes *routes);
 void routes_start(struct routes *routes, struct lws_server *server);

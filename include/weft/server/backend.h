@@ -1,0 +1,35 @@
+/* Where this server keeps what people type, as the settings say. The ports of core, for its life.
+ */
+#ifndef WEFT_SERVER_BACKEND_H
+#define WEFT_SERVER_BACKEND_H
+
+#include "weft/base/err.h"
+#include "weft/core/bus.h"
+#include "weft/core/repository.h"
+#include "weft/core/state.h"
+#include <uv.h>
+
+struct config;
+struct storage;
+
+struct backend {
+    struct state *state;
+    struct repository *repository;
+    struct bus *bus;
+    const char *secret; /* the key that signs resume */
+
+    struct storage *storage;
+    struct bus local_bus;
+};
+
+/* Fills *backend, which the caller closes whatever is returned. Blocks; one line for people in
+ * *error. Borrows loop. */
+ERR_CHECKED enum err backend_open(struct backend *backend, const struct config *config,
+                                  uv_loop_t *loop, struct error *error);
+/* Does what waits. The loop turns once more after it. */
+void backend_close(struct backend *backend);
+
+/* Why nothing can be written now, in words, or NULL. */
+const char *backend_problem(const struct backend *backend);
+
+#endif
