@@ -25,7 +25,7 @@ import { Presence } from "./presence.js";
 
 /**
  * @typedef {object} Status
- * @property {"connecting" | "saved" | "saving" | "acknowledged" | "offline" | "reconnecting" | "readonly" | "gone"} phase
+ * @property {"connecting" | "saved" | "stored" | "saving" | "acknowledged" | "offline" | "reconnecting" | "readonly" | "gone"} phase
  * @property {number} pending local edits that are not acknowledged
  * @property {number} v
  * @property {number} ackedV version of our newest acknowledged edit
@@ -117,6 +117,7 @@ export class FileSession extends Emitter {
     if (this.readOnly) return "readonly";
     if (this.core.pending) return "saving";
     if (this.core.subscribed !== "yes") return "reconnecting";
+    if (this.#project.info.store === "redis") return "stored"; // nothing comes after the log there
     return this.core.v > this.core.savedV ? "acknowledged" : "saved";
   }
 

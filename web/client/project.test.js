@@ -45,6 +45,19 @@ const heard = (world, t) => world.heard.filter((msg) => msg.t === t);
 /** @param {World} world */
 const serverText = (world) => world.files.get(1)?.doc.toString();
 
+test("where Redis is the store, what is acknowledged is where it will stay", async () => {
+  const world = makeWorld();
+  world.store = "redis";
+  const file = join(world, { name: "Ann" }).open("a.txt");
+  await world.clock.advance(500);
+  assert.equal(describe(file.status), "Live · in Redis");
+  file.edit({ from: 0, insert: "x" });
+  assert.equal(describe(file.status), "Live · saving");
+  await world.clock.advance(500);
+  assert.deepEqual(file.status, { phase: "stored", pending: 0, v: 1, ackedV: 1, savedV: 0 });
+  assert.equal(describe(file.status), "Live · in Redis");
+});
+
 test("the status says no more than is true", async () => {
   const world = makeWorld();
   const project = join(world, { name: "Ann" });

@@ -157,6 +157,7 @@ export class World {
     this.busy = 0;
     this.logging = 0;
     this.refuseResume = false;
+    this.store = "memory";
     this.sockets = new Set();
     /** @type {Map<number, Session>} */
     this.sessions = new Map();
@@ -297,7 +298,7 @@ export class World {
       e: this.e,
       now: this.clock.now(),
       inst: "ref",
-      store: "memory",
+      store: this.store,
       peers,
       limits: { edit: 100 },
       ...(!known && { files }),

@@ -12,6 +12,8 @@ export function describe({ phase, pending }) {
   switch (phase) {
     case "saved":
       return "Live · saved";
+    case "stored":
+      return "Live · in Redis";
     case "saving":
       return "Live · saving";
     case "acknowledged":

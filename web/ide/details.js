@@ -49,6 +49,7 @@ export function details(project, status) {
 /** @type {Partial<Record<import("./status.js").Phase, string>>} */
 const EXPLAINED = {
   saved: "Everything is stored on the server.",
+  stored: "Everything is in Redis, which is the store of this server.",
   saving: "Your typing is on its way to the server.",
   acknowledged: "It is in the server's log and survives a crash; the file is written in a moment.",
   offline: "Go on typing. It is merged with everybody's when the wire is back.",
@@ -65,7 +66,8 @@ function factsOf({ peers, rtt, info }, { documents }) {
   const facts = [];
   if (file) {
     const number = new Intl.NumberFormat("en");
-    facts.push(["Version", number.format(file.v)], ["Saved version", number.format(file.savedV)]);
+    facts.push(["Version", number.format(file.v)]);
+    if (file.phase !== "stored") facts.push(["Saved version", number.format(file.savedV)]);
   }
   facts.push(
     ["People", peers.size === 0 ? "only you" : String(peers.size + 1)],

@@ -23,6 +23,7 @@ const ORDER = [
   "readonly",
   "saving",
   "acknowledged",
+  "stored",
   "saved",
 ];
 
@@ -90,8 +91,9 @@ export class StatusLine {
   get status() {
     const { active } = this.documents;
     if (active) return active.status;
-    const { state, pending } = this.project;
-    const phase = state === "live" ? "saved" : state === "closed" ? "offline" : state;
+    const { state, pending, info } = this.project;
+    const live = info.store === "redis" ? "stored" : "saved";
+    const phase = state === "live" ? live : state === "closed" ? "offline" : state;
     return { phase, pending };
   }
 
@@ -103,7 +105,7 @@ export class StatusLine {
       this.#holdTimer = setTimeout(() => this.render(), this.#heldUntil - now);
       return;
     }
-    if (phase === "saved" && this.#sayWhenSaved) {
+    if (this.#sayWhenSaved && (phase === "saved" || phase === "stored")) {
       this.#sayWhenSaved = false;
       this.say("Saved.");
     }
@@ -161,7 +163,8 @@ export class StatusLine {
   /** What Ctrl+S says. */
   saved() {
     const { phase } = this.status;
-    if (phase === "saved") return this.say("Saved. Weft saves by itself while you type.");
+    if (phase === "saved" || phase === "stored")
+      return this.say("Saved. Weft saves by itself while you type.");
     if (phase === "offline" || phase === "reconnecting") {
       return this.say("Kept here; it is saved by itself once the connection is back.");
     }
