@@ -51,6 +51,13 @@ static bool take_kind(const char **at, const char *end, enum hint_kind *out)
     return false;
 }
 
+/* The last word, if it is as long as a seal is. */
+static bool take_seal(const char **at, const char *end, char out[HINT_SEAL_SIZE])
+{
+    return take_word(at, end, out, HINT_SEAL_SIZE) && strlen(out) == HINT_SEAL_SIZE - 1 &&
+           *at == end;
+}
+
 bool hint_parse(const char *data, size_t len, struct hint *out)
 {
     const char *at = data, *end = memchr(data, '\n', len);
@@ -59,7 +66,10 @@ bool hint_parse(const char *data, size_t len, struct hint *out)
     if (!take_kind(&at, end, &out->kind) || !take_word(&at, end, out->epoch, sizeof out->epoch) ||
         !take_number(&at, end, &out->tick) ||
         !take_word(&at, end, out->instance, sizeof out->instance) ||
-        !take_number(&at, end, &out->a) || !take_number(&at, end, &out->b) || at != end)
+        !take_number(&at, end, &out->a) || !take_number(&at, end, &out->b))
+        return false;
+    out->seal[0] = '\0';
+    if (at != end && !take_seal(&at, end, out->seal))
         return false;
     out->body = end < data + len ? end + 1 : end;
     out->len = (size_t)(data + len - out->body);
@@ -70,6 +80,8 @@ void hint_print(struct buf *out, const struct hint *hint)
 {
     buf_printf(out, "%s %s %" PRIu64 " %s %" PRIu64 " %" PRIu64, names[hint->kind], hint->epoch,
                hint->tick, hint->instance, hint->a, hint->b);
+    if (hint->seal[0])
+        buf_printf(out, " %s", hint->seal);
 }
 
 const char *hint_line(struct hint *hint, size_t *len)

@@ -45,6 +45,22 @@ static void a_hint_without_a_body_has_no_lines(void)
     CHECK(hint_line(&got, &len) == NULL);
 }
 
+static void a_seal_is_the_last_word(void)
+{
+    struct buf out = BUF_EMPTY;
+    struct hint hint = {.kind = HINT_EDITS, .epoch = "1.a", .instance = "w1", .a = 1, .b = 2};
+    snprintf(hint.seal, sizeof hint.seal, "%s", "AZaz09-_AZaz09-_AZaz09-_AZaz09-_AZaz09-_123");
+    hint_print(&out, &hint);
+    buf_add_text(&out, "\n{}");
+    struct hint got;
+    REQUIRE(hint_parse(out.data, out.len, &got));
+    CHECK_EQ_STR(got.seal, hint.seal);
+    CHECK_EQ_INT(got.len, 2);
+    buf_close(&out);
+    REQUIRE(parse("edits 1.a 1 w1 1 2", &got));
+    CHECK_EQ_STR(got.seal, "");
+}
+
 static void what_is_no_hint_is_refused(void)
 {
     static const char *const bad[] = {
@@ -60,6 +76,8 @@ static void what_is_no_hint_is_refused(void)
         "edits 1.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1 w1 1 2",
         "edits 1.a 1 wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww 1 2",
         "\nedits 1.a 1 w1 1 2",
+        "edits 1.a 1 w1 1 2 seal more",
+        "edits 1.a 1 w1 1 2 AZaz09-_AZaz09-_AZaz09-_AZaz09-_AZaz09-_1234",
     };
     struct hint got;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -72,6 +90,7 @@ int main(int argc, char **argv)
     check_init(argc, argv);
     RUN(what_is_printed_is_parsed);
     RUN(a_hint_without_a_body_has_no_lines);
+    RUN(a_seal_is_the_last_word);
     RUN(what_is_no_hint_is_refused);
     return check_finish();
 }

@@ -2,11 +2,16 @@
  * stand in the log or go to clients, each on a line of its own. Made by core, and by the scripts of
  * the shared state (src/io/redis/), which print the same form.
  *
- *     <kind> <epoch> <tick> <instance> <a> <b>\n<line>\n<line>…
+ *     <kind> <epoch> <tick> <instance> <a> <b>[ <seal>]\n<line>\n<line>…
  *
  * A hint is nothing to rely on: anybody may forge, lose, double or delay it. Whoever receives one
  * compares epoch and version, and asks the state where in doubt. The tick counts the changes of the
- * project, so that a hint that was lost is noticed by the next one, and the last one by a poll. */
+ * project, so that a hint that was lost is noticed by the next one, and the last one by a poll.
+ *
+ * The seal stands on edits: made by the instance that appends, with the servers' key, over project,
+ * epoch, file, last version and lines, given to the state with the append, and printed by its
+ * script as it came. Entries under a seal that holds are those of the log; all others are read from
+ * the log (docs/decisions/0009-sealed-hints.md). */
 #ifndef WEFT_CORE_HINT_H
 #define WEFT_CORE_HINT_H
 
@@ -17,6 +22,8 @@
 #include <stdint.h>
 
 #define HINT_BODY_MAX 65536u /* bytes; more is not sent: who needs it reads it from the state */
+
+#define HINT_SEAL_SIZE 44u /* with the NUL; letters, digits, '-' and '_' */
 
 enum hint_kind {
     HINT_EDITS,    /* a: file, b: the version after the last; lines: the entries, or none */
@@ -35,7 +42,8 @@ struct hint {
     char epoch[EPOCH_SIZE];
     char instance[33];
     uint64_t tick, a, b;
-    const char *body; /* borrowed; len 0: left out */
+    char seal[HINT_SEAL_SIZE]; /* "": none */
+    const char *body;          /* borrowed; len 0: left out */
     size_t len;
 };
 

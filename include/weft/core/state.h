@@ -126,14 +126,15 @@ struct state_created {
 struct state_entry {
     uint64_t by, n;       /* cid, its number */
     uint64_t k;           /* generation of the connection it came over; 0 = not a session */
-    struct blob *message; /* encoded for exactly version expect + 1 + index; the caller keeps it
-                             until the answer */
+    struct blob *message; /* encoded for exactly version expect + 1 + index; a backend that needs it
+                             after the call refs it */
 };
 struct state_append {
     uint64_t f, expect;
     int64_t utf16_delta; /* for the tree's listing; its bytes are counted anew at the next save */
     const struct state_entry *entries;
     size_t count;
+    const char *seal; /* shared: the last word of its hint (hint.h); NULL: none */
 };
 struct state_appended {
     uint64_t room, request, f;
