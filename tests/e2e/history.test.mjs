@@ -12,6 +12,8 @@ function sound() {
     count: sent.reduce((sum, { typed }) => sum + typed.length, 0),
     faults: [],
     seen: new Map(),
+    past: [],
+    settled: new Set(),
     sent: new Map(sent.map((message, i) => [i + 1, message])),
     acked: new Map(acked),
   });
@@ -34,7 +36,7 @@ function sound() {
       { v: 2, by: 22, n: 1, c: [10, [0, three]] },
       { v: 3, by: 22, n: 2, c: [[10], 10] },
     ],
-    first: "",
+    first: { v: 0, text: "" },
     texts: { memory: three, disk: three },
   };
 }
@@ -47,12 +49,26 @@ const WRONG = [
   ["I4", (h) => (h.texts.disk = ""), "another text on the disk"],
   ["I5", (h) => ([h.log[1].n, h.log[2].n] = [2, 1]), "numbers that go down"],
   ["I7", (h) => again(h), "an edit that is in the log twice"],
+  ["I3", (h) => rewrite(h), "another text at a version of an epoch that is over"],
   ["I8", (h) => h.typists[1].sent.get(2).deleted.pop(), "a token that nobody deleted is gone"],
+  ["I8", (h) => forget(h), "what was acknowledged in an epoch before is gone"],
+  ["I8", (h) => (h.log[2].c = [20]), "a deletion that was acknowledged did not happen"],
 ];
 
 /** Goes on to version 16 with edits that change nothing. */
 function pad(h) {
   for (let v = 4; v <= 16; v++) h.log.push({ v, by: 33, n: v, c: [10] });
+}
+
+/** Ann and Bob saw different texts before the epoch changed. */
+function rewrite(h) {
+  for (const [i, typist] of h.typists.entries())
+    typist.past.push({ ep: "1.a", seen: new Map([[16, `text ${i}`]]) });
+}
+
+/** The epoch changed after Ann's second edit, of which the snapshot has nothing. */
+function forget(h) {
+  h.typists[0].settled.add(2);
 }
 
 /** Bob's first edit comes a second time. */

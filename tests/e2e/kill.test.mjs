@@ -104,7 +104,12 @@ for (const durability of ["restart", "power-cut"])
     assert.deepEqual(await server.stop(), { code: 0, signal: null });
     await server.start();
     texts.disk = await readText(server, "demo", "main.c");
-    const { faults, acked, tokens } = checkHistory({ typists, log, first: "", texts });
+    const { faults, acked, tokens } = checkHistory({
+      typists,
+      log,
+      first: { v: 0, text: "" },
+      texts,
+    });
     t.diagnostic(
       `${log.length} versions, ${tokens} tokens sent, ${acked} acknowledged, ${CYCLES} kills`,
     );

@@ -5,7 +5,9 @@
  * I1 each acknowledged (cid, n) is in the log exactly once      I2 versions are contiguous
  * I3 what anybody saw at a version is the fold of the log       I4 all texts are equal, memory and disk
  * I5 each author's numbers rise in the log                      I7 what was not acknowledged is there at most once
- * I8 an acknowledged token is missing only if an acknowledged deletion covers it
+ * I8 an acknowledged token is missing only if a deletion covers it, and one whose deletion was acknowledged is gone
+ *
+ * Where the epoch changed the log is that of the last one, and what was typed in those before is judged by the text.
  */
 import { ChangeSet, Text } from "@codemirror/state";
 
@@ -13,8 +15,13 @@ import { ChangeSet, Text } from "@codemirror/state";
  * @typedef {object} Entry one entry of the log
  * @property {number} v @property {number} by @property {number} n @property {any} c
  *
- * @param {{typists: import("./typist.mjs").Typist[], log: Entry[], first: string, texts: Record<string, string>}} history
- *   first: the text at version 0; texts: final texts by where they were read
+ * @typedef {object} History
+ * @property {import("./typist.mjs").Typist[]} typists
+ * @property {Entry[]} log of the present epoch, as far back as it goes
+ * @property {{v: number, text: string}} first what its entries stand on
+ * @property {Record<string, string>} texts final texts by where they were read
+ *
+ * @param {History} history
  * @returns {{faults: string[], acked: number, tokens: number}}
  */
 export function checkHistory({ typists, log, first, texts }) {
@@ -26,22 +33,38 @@ export function checkHistory({ typists, log, first, texts }) {
     for (const [v, text] of typist.seen)
       if (fold.at.get(v) !== undefined && fold.at.get(v) !== text)
         fault(`I3: typist ${typist.options.id} saw another text at version ${v}`);
+  comparePast(typists, fault);
   for (const [where, text] of Object.entries(texts))
     if (text !== fold.text) fault(`I4: the text of ${where} is not the fold of the log`);
   return { faults, ...checkTokens(typists, fold.text, fault) };
 }
 
-/** @param {Entry[]} log @param {string} first @param {(text: string) => void} fault */
+/** @param {Entry[]} log @param {{v: number, text: string}} first @param {(text: string) => void} fault */
 function foldLog(log, first, fault) {
-  let text = Text.of(first.split("\n"));
+  let text = Text.of(first.text.split("\n"));
   /** @type {Map<number, string>} */
   const at = new Map();
   log.forEach((entry, i) => {
-    if (entry.v !== i + 1) fault(`I2: entry ${i + 1} of the log has version ${entry.v}`);
+    const v = first.v + i + 1;
+    if (entry.v !== v) fault(`I2: the entry of version ${v} in the log has version ${entry.v}`);
     text = ChangeSet.fromJSON(entry.c).apply(text);
     if (entry.v % 16 === 0) at.set(entry.v, text.toString());
   });
   return { text: text.toString(), at };
+}
+
+/** The log of an epoch before is gone: what typists saw of it must agree. @param {import("./typist.mjs").Typist[]} typists @param {(text: string) => void} fault */
+function comparePast(typists, fault) {
+  /** @type {Map<string, string>} */
+  const texts = new Map();
+  for (const typist of typists)
+    for (const { ep, seen } of typist.past)
+      for (const [v, text] of seen) {
+        const key = `version ${v} of epoch ${ep}`;
+        if ((texts.get(key) ?? text) !== text)
+          fault(`I3: typist ${typist.options.id} saw another text at ${key}`);
+        texts.set(key, text);
+      }
 }
 
 /** @param {import("./typist.mjs").Typist[]} typists @param {Entry[]} log @param {(text: string) => void} fault */
@@ -75,13 +98,16 @@ function checkTokens(typists, text, fault) {
   let tokens = 0;
   for (const typist of typists)
     for (const [n, sent] of typist.sent) {
+      const isAcked = typist.acked.has(n) || typist.settled.has(n);
       tokens += sent.typed.length;
-      if (typist.acked.has(n)) acked += sent.typed.length;
+      if (isAcked) acked += sent.typed.length;
       for (const token of sent.typed) {
         if ((found.get(token) ?? 0) > 1) fault(`I7: ${token} is there ${found.get(token)} times`);
-        if (typist.acked.has(n) && !found.has(token) && !deleted.has(token))
+        if (isAcked && !found.has(token) && !deleted.has(token))
           fault(`I8: ${token}, acknowledged, is gone`);
       }
+      for (const token of sent.deleted)
+        if (isAcked && found.has(token)) fault(`I8: ${token}, deleted, is back`);
     }
   const typed = typists.reduce((sum, typist) => sum + typist.count, 0);
   if (found.size > typed) fault("there are tokens that nobody typed");
