@@ -18,7 +18,7 @@ import { ChangeSet, Text } from "@codemirror/state";
  * @typedef {object} History
  * @property {import("./typist.mjs").Typist[]} typists
  * @property {Entry[]} log of the present epoch, as far back as it goes
- * @property {{v: number, text: string}} first what its entries stand on
+ * @property {{v: number, text: string}} first a text from which on it is folded
  * @property {Record<string, string>} texts final texts by where they were read
  *
  * @param {History} history
@@ -44,9 +44,12 @@ function foldLog(log, first, fault) {
   let text = Text.of(first.text.split("\n"));
   /** @type {Map<number, string>} */
   const at = new Map();
+  const begin = log[0]?.v ?? first.v + 1;
+  if (begin > first.v + 1) fault(`I2: the log begins at ${begin}, the text known is of ${first.v}`);
   log.forEach((entry, i) => {
-    const v = first.v + i + 1;
-    if (entry.v !== v) fault(`I2: the entry of version ${v} in the log has version ${entry.v}`);
+    if (entry.v !== begin + i)
+      fault(`I2: the entry of version ${begin + i} in the log has version ${entry.v}`);
+    if (entry.v <= first.v) return;
     text = ChangeSet.fromJSON(entry.c).apply(text);
     if (entry.v % 16 === 0) at.set(entry.v, text.toString());
   });
@@ -80,7 +83,7 @@ function checkNumbers(typists, log, fault) {
   }
   for (const typist of typists)
     for (const [n, v] of typist.acked)
-      if (logged.get(typist.cid)?.get(n) !== v)
+      if (v >= (log[0]?.v ?? 0) && logged.get(typist.cid)?.get(n) !== v)
         fault(
           `I1: (${typist.cid}, ${n}) was acknowledged at ${v}, the log has it at ${logged.get(typist.cid)?.get(n)}`,
         );

@@ -39,6 +39,7 @@ export class Server {
     this.port = 0;
     /** @type {import("node:child_process").ChildProcess | null} */
     this.process = null;
+    this.isPaused = false;
     /** What it wrote to standard error, all runs. */
     this.log = "";
   }
@@ -53,6 +54,11 @@ export class Server {
 
   get pid() {
     return this.process?.pid ?? 0;
+  }
+
+  get isRunning() {
+    const { process: child } = this;
+    return child !== null && this.port > 0 && child.exitCode === null && child.signalCode === null;
   }
 
   /** Starts it, on the port it had before if there was one, and waits for the line `ready …`. */
@@ -86,8 +92,20 @@ export class Server {
       return { code: child?.exitCode, signal: child?.signalCode };
     const exited = once(child, "exit");
     child.kill(signal);
+    this.resume();
     const [code, by] = await exited;
     return { code, signal: by };
+  }
+
+  /** It does nothing, and does not know that it does nothing, until `resume`. */
+  pause() {
+    this.process?.kill("SIGSTOP");
+    this.isPaused = true;
+  }
+
+  resume() {
+    this.process?.kill("SIGCONT");
+    this.isPaused = false;
   }
 
   kill() {

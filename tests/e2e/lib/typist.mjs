@@ -24,7 +24,7 @@ const tokensOf = (text) => text.match(TOKEN) ?? [];
  * The change from one text of tokens to another; null where tokens changed places or are broken.
  * @param {string} before @param {string} after @returns {ChangeSet | null}
  */
-function difference(before, after) {
+export function difference(before, after) {
   const [old, now] = [tokensOf(before), tokensOf(after)];
   if (old.join("") !== before || now.join("") !== after) return null;
   const [wasThere, isThere] = [new Set(old), new Set(now)];
@@ -49,6 +49,7 @@ function difference(before, after) {
  * @property {() => string} url of the server to connect to, asked each time
  * @property {string} project @property {string} path @property {number} id @property {() => number} random
  * @property {boolean} [mayReset] another epoch is no fault
+ * @property {import("./server.mjs").Server} [home] where url leads, if to one place; for the test
  */
 
 export class Typist {

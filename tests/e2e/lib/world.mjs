@@ -1,0 +1,222 @@
+/**
+ * A world for faults: a Redis, instances over it, typists who move between them, and the judgement at the end: nothing
+ * that was acknowledged is lost or doubled, everybody and everything has the same text.
+ *
+ *     const world = await startWorld(t, { instances: 3, typists: 6, proxied: true });
+ *     await world.type(50);                 // until 50 edits more are acknowledged
+ *     await world.instances[0].kill();
+ *     await world.judge();
+ */
+import assert from "node:assert/strict";
+import { startCluster } from "./cluster.mjs";
+import { checkHistory } from "./history.mjs";
+import { startProxy } from "./proxy.mjs";
+import { SEED, generator } from "./random.mjs";
+import { Raw } from "./raw.mjs";
+import { startRedis } from "./redis.mjs";
+import { readRoom } from "./room.mjs";
+import { LONG } from "./server.mjs";
+import { Typist } from "./typist.mjs";
+import { until } from "./wait.mjs";
+
+/** How much of everything: 1 in each run, more with --long or WEFT_FAULT_SCALE=n. */
+export const SCALE = Number(process.env.WEFT_FAULT_SCALE ?? (LONG ? 10 : 1));
+
+const PATH = "main.c";
+
+/**
+ * @typedef {object} Options
+ * @property {number} [instances] default 2
+ * @property {number} [typists] default 4
+ * @property {boolean} [proxied] a proxy stands between each instance and Redis
+ * @property {boolean} [mayReset] history may be lost: another epoch is no fault
+ * @property {import("./redis.mjs").Options} [redis]
+ * @property {object} [config] of the instances
+ * @property {Record<string, string>} [env]
+ * @property {number} [seed]
+ */
+
+export class World {
+  /** @param {import("node:test").TestContext} t @param {Options} options */
+  constructor(t, options) {
+    this.t = t;
+    this.options = options;
+    this.project = "demo";
+    this.random = generator(options.seed ?? SEED);
+    /** @type {import("./proxy.mjs").Proxy[]} */
+    this.proxies = [];
+    /** @type {Typist[]} */
+    this.typists = [];
+  }
+
+  /** The instances. */
+  get instances() {
+    return this.cluster.instances;
+  }
+
+  async start() {
+    const { instances = 2, typists = 4, redis, proxied, config, env } = this.options;
+    this.redis = await startRedis(this.t, redis);
+    if (proxied)
+      for (let i = 0; i < instances; i++)
+        this.proxies.push(await startProxy(this.t, this.redis.port));
+    this.cluster = await startCluster(this.t, {
+      urls: Array.from({ length: instances }, (_, i) => this.proxies[i]?.url ?? this.redis.url),
+      random: this.random,
+      config,
+      env,
+    });
+    await this.makeFile();
+    this.t.after(() => this.typists.forEach((typist) => typist.stop()));
+    for (let i = 0; i < typists; i++) this.addTypist();
+    await this.allOpen();
+    return this;
+  }
+
+  async makeFile() {
+    const raw = await Raw.join(this.cluster.url(), { project: this.project, template: "blank" });
+    raw.send({ t: "create", path: PATH, q: 1 });
+    await raw.next("ok");
+    raw.close();
+  }
+
+  /** @param {import("./server.mjs").Server} [home] the only instance it goes to */
+  addTypist(home) {
+    const options = {
+      home,
+      project: this.project,
+      path: PATH,
+      id: this.typists.length,
+      random: this.random,
+      mayReset: this.options.mayReset,
+      url: () => options.home?.ws ?? this.cluster.url(),
+    };
+    const typist = new Typist(options);
+    this.typists.push(typist);
+    return typist;
+  }
+
+  /** Sends typists to one instance for good. @param {import("./server.mjs").Server} server @param {Typist[]} typists */
+  async settleAt(server, typists) {
+    for (const typist of typists) {
+      typist.options.home = server;
+      typist.cut();
+    }
+    await until(() => typists.every((typist) => !typist.open), "them to leave");
+    await this.allOpen(typists);
+  }
+
+  get faults() {
+    return this.typists.flatMap((typist) => typist.faults);
+  }
+
+  /** Edits acknowledged so far. */
+  get acked() {
+    return this.typists.reduce((sum, { acked, settled }) => sum + acked.size + settled.size, 0);
+  }
+
+  describe() {
+    return this.typists
+      .map((x) => `v${x.v}${x.open ? "" : " away"}${x.pending ? " pending" : ""}`)
+      .join(", ");
+  }
+
+  /** @template T @param {() => T | Promise<T>} condition @param {string} what */
+  async until(condition, what) {
+    await until(
+      async () => this.faults.length > 0 || (await condition()),
+      () => `${what}: ${this.describe()}`,
+    );
+    assert.deepEqual(this.faults, []);
+  }
+
+  allOpen(typists = this.typists) {
+    return this.until(() => typists.every((typist) => typist.open), "everybody to have the file");
+  }
+
+  /** Some type something, whoever is there. */
+  typeOnce(typists = this.typists) {
+    for (const typist of typists) if (this.random() < 0.5) typist.type();
+  }
+
+  /**
+   * Lets them type until so many edits more are acknowledged, or until something else has happened.
+   * @param {number | (() => unknown)} goal @param {Typist[]} [typists]
+   */
+  async type(goal, typists = this.typists) {
+    const most = typeof goal === "number" ? this.acked + goal : 0;
+    const isDone = typeof goal === "number" ? () => this.acked >= most : goal;
+    await this.until(() => {
+      const done = isDone();
+      if (!done) for (const typist of typists) if (!typist.buffer) this.typeOnce([typist]);
+      return done;
+    }, "what is typed to be acknowledged");
+  }
+
+  /** Everything is acknowledged and everybody has the same version. */
+  async settle() {
+    await this.until(
+      () =>
+        this.typists.every((typist) => typist.open && !typist.pending) &&
+        new Set(this.typists.map(({ v, ep }) => `${v} ${ep}`)).size === 1,
+      "everything to be acknowledged everywhere",
+    );
+  }
+
+  /** The text, as an instance tells it by HTTP. @param {import("./server.mjs").Server} server */
+  async readText(server) {
+    const response = await fetch(`${server.url}/api/v1/projects/${this.project}/files/${PATH}`);
+    assert.equal(response.status, 200);
+    return response.text();
+  }
+
+  /** A number of /metrics. @param {import("./server.mjs").Server} server @param {string} name */
+  async metric(server, name) {
+    const response = await fetch(`${server.url}/metrics`);
+    const match = new RegExp(`^weft_${name} (\\S+)$`, "m").exec(await response.text());
+    assert.ok(match, `weft_${name} is in /metrics`);
+    return Number(match[1]);
+  }
+
+  /** What a test must not leave: a fault by the history checker, a text that differs, a broken invariant in Redis. */
+  async judge() {
+    await this.settle();
+    const room = await readRoom(this.redis, this.project);
+    const { log, text, version } = room.files[PATH];
+    const { ep } = this.typists[0];
+    assert.deepEqual(room.faults, []);
+    assert.deepEqual([room.epoch, version], [ep, this.typists[0].v]);
+    /** @type {Record<string, string>} */
+    const texts = { Redis: text };
+    for (const [i, server] of this.instances.entries())
+      if (server.isRunning) texts[`instance ${i}`] = await this.readText(server);
+    for (const { options, doc } of this.typists) texts[`typist ${options.id}`] = doc.toString();
+    const first = earliest(this.typists, (log[0]?.v ?? version + 1) - 1);
+    const history = checkHistory({ typists: this.typists, log, first, texts });
+    assert.deepEqual(history.faults, []);
+    this.note(
+      `${log.length} versions in ${ep}, ${history.tokens} tokens sent, ${history.acked} acknowledged`,
+    );
+    return history;
+  }
+
+  /** @param {string} text */
+  note(text) {
+    this.t.diagnostic(`${this.t.name}: ${text}`);
+  }
+}
+
+/** The oldest text of the present epoch that a typist knows, of a version not below v. @param {Typist[]} typists @param {number} least */
+function earliest(typists, least) {
+  const known = typists.flatMap(({ snapshot, seen }) => [
+    snapshot,
+    ...[...seen].map(([v, text]) => ({ v, text })),
+  ]);
+  return known.filter(({ v }) => v >= least).reduce((a, b) => (a.v <= b.v ? a : b));
+}
+
+/** @param {import("node:test").TestContext} t @param {Options} [options] */
+export async function startWorld(t, options = {}) {
+  const world = new World(t, options);
+  return world.start();
+}
