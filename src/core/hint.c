@@ -8,12 +8,13 @@ static const char *const names[HINT_KINDS] = {
     [HINT_READY] = "ready", [HINT_ASK] = "ask",
 };
 
-/* The next word of the line that ends at end; false where there is none, or it does not fit. */
+/* The next word of the line that ends at end; false where there is none, it does not fit,
+ * or it is not made of printable ASCII. */
 static bool take_word(const char **at, const char *end, char *out, size_t size)
 {
     size_t len = 0;
     while (*at < end && **at != ' ') {
-        if (len + 1 >= size)
+        if (len + 1 >= size || **at < '!' || **at > '~')
             return false;
         out[len++] = *(*at)++;
     }

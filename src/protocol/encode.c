@@ -280,6 +280,12 @@ void encode_fs(struct buf *out, const struct fs_event *event)
     buf_add_char(out, '}');
 }
 
+void encode_degraded(struct buf *out, bool on)
+{
+    buf_add_text(out,
+                 on ? "{\"t\":\"degraded\",\"on\":true}" : "{\"t\":\"degraded\",\"on\":false}");
+}
+
 void encode_cursor(struct buf *out, const struct cursor *cursor)
 {
     ADD_NUMBER(out, "{\"t\":\"cursor\",\"f\":", cursor->f);

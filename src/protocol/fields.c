@@ -135,7 +135,7 @@ static enum err read_number(const struct field *field, const json_t *value, uint
 }
 
 /* U+0000–001F, U+007F and the C1 controls U+0080–009F. */
-static bool has_control(const char *text, size_t len)
+bool fields_has_control(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
@@ -162,7 +162,7 @@ static enum err judge_text(const struct field_reader *reader, const struct field
     if (field->kind == FIELD_PROJECT && !project_id_valid(text->text, text->len))
         return error_set(error, ERR_BAD_MESSAGE, "%s: letters, digits and ._- are expected",
                          field->name);
-    if (field->kind == FIELD_NAME && has_control(text->text, text->len))
+    if (field->kind == FIELD_NAME && fields_has_control(text->text, text->len))
         return error_set(error, ERR_BAD_TEXT, "%s: it has control characters", field->name);
     if (field->kind == FIELD_INSERT && memchr(text->text, '\r', text->len))
         return error_set(error, ERR_BAD_TEXT, "%s: it has a carriage return", field->name);

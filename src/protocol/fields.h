@@ -88,6 +88,9 @@ struct field_reader {
 ERR_CHECKED enum err fields_read(const struct field_reader *reader, json_t *object,
                                  struct message *out, struct given *given, struct error *error);
 
+/* May it not stand in a name? U+0000–001F, U+007F, U+0080–009F. text is valid UTF-8. */
+bool fields_has_control(const char *text, size_t len);
+
 /* q, f and n of a message that was refused, where they are what they should be. */
 void fields_peek(json_t *object, struct message *out);
 

@@ -1,6 +1,7 @@
 /* What is read outside a frame: entries of a log, and change sets that stand alone. */
 #include "changeset.h"
 #include "parse.h"
+#include "selection.h"
 #include "weft/protocol/message.h"
 
 #include <string.h>
@@ -32,13 +33,17 @@ static enum err read_logged_edit(const json_t *object, struct logged_edit *out, 
         !parse_number(json_object_get(object, "by"), 0, CID_MAX, &out->by) ||
         !parse_number(json_object_get(object, "n"), 0, NUMBER_MAX, &out->n))
         return error_set(error, ERR_BAD_MESSAGE, "a log entry without a right f, v, by and n");
+    const json_t *sel = json_object_get(object, "sel");
+    if (sel && !selection_read(sel, RANGES_MAX, &out->sel))
+        return error_set(error, ERR_BAD_MESSAGE, "a log entry without a right sel");
     return read_change(json_object_get(object, "c"), SIZE_MAX, SIZE_MAX, &out->change, error);
 }
 
 enum err decode_logged_edit(const char *data, size_t len, struct logged_edit *out,
                             struct error *error)
 {
-    *out = (struct logged_edit){0};
+    out->change = NULL;
+    out->sel.count = 0;
     json_t *object;
     enum err err = parse_json(data, len, &most_logged, &object, error);
     if (err != ERR_OK)

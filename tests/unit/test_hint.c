@@ -80,6 +80,8 @@ static void what_is_no_hint_is_refused(void)
         "edits 1.a 1 w1 1 2 AZaz09-_AZaz09-_AZaz09-_AZaz09-_AZaz09-_1234",
     };
     struct hint got;
+    CHECK(!hint_parse("ask a\0b 0 w1 0 0", 17, &got));
+    CHECK(!parse("ask \u00e9 0 w1 0 0", &got));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (parse(bad[i], &got))
             CHECK_FAIL("taken: %s", bad[i]);

@@ -37,6 +37,8 @@ static void an_entry_says_what_was_encoded(void)
     CHECK_EQ_INT(edit.by, CID_MAX);
     CHECK_EQ_INT(edit.n, 17);
     CHECK(change_equal(edit.change, change));
+    CHECK_EQ_INT(edit.sel.count, 2);
+    CHECK(edit.sel.pos[0] == 5 && edit.sel.pos[1] == 6);
     change_unref(edit.change);
     change_unref(change);
     buf_close(&out);
@@ -92,6 +94,7 @@ static void what_an_entry_cannot_be_is_refused(void)
         {"{\"t\":\"edit\",\"f\":1,\"v\":1,\"by\":1,\"c\":[]}", ERR_BAD_MESSAGE},
         {"{\"t\":\"edit\",\"f\":1,\"v\":1,\"by\":1,\"n\":1}", ERR_BAD_MESSAGE},
         {"{\"t\":\"edit\",\"f\":1,\"v\":1,\"by\":1,\"n\":1,\"c\":{}}", ERR_BAD_MESSAGE},
+        {"{\"t\":\"edit\",\"f\":1,\"v\":1,\"by\":1,\"n\":1,\"c\":[],\"sel\":[1]}", ERR_BAD_MESSAGE},
         {"{\"t\":\"edit\",\"f\":1,\"v\":1,\"by\":1,\"n\":1,\"c\":[0]}", ERR_BAD_CHANGE},
         {"{\"t\":\"edit\",\"f\":1,\"v\":1,\"by\":1,\"n\":1,\"c\":[[0,\"\\r\"]]}", ERR_BAD_TEXT},
     };

@@ -126,7 +126,8 @@ ERR_CHECKED enum err decoder_message(struct decoder *decoder, size_t i, struct m
 /* A log entry: the very text that clients receive. */
 struct logged_edit {
     uint64_t f, v, by, n;
-    struct change *change; /* one reference for the caller */
+    struct change *change; /* one reference for the caller; NULL where it was refused */
+    struct selection sel;  /* of count 0: none */
 };
 /* Takes apart what encode_edit made, and refuses what it cannot have made (ERR_BAD_JSON,
  * ERR_BAD_MESSAGE, ERR_BAD_CHANGE, ERR_BAD_TEXT): a log may be damaged. The limits of a client's
@@ -206,6 +207,9 @@ struct fs_event {
 };
 void encode_fs(struct buf *out, const struct fs_event *event);
 
+/* {"t":"degraded"}: the state is away, or back. */
+void encode_degraded(struct buf *out, bool on);
+
 struct cursor {
     uint64_t f, v, by; /* f = 0: no file */
     const struct selection *sel;
@@ -218,5 +222,35 @@ struct saved_mark {
     uint64_t f, v;
 };
 void encode_saved(struct buf *out, const struct saved_mark *marks, size_t count, uint64_t ts);
+
+/* ---- From the state and from other instances: texts that encode_* or a script made, refused like
+ * a client's where they are not what those make (ERR_BAD_JSON, ERR_TOO_BIG, ERR_BAD_MESSAGE,
+ * ERR_UNKNOWN_TYPE, ERR_BAD_PATH). ---- */
+
+struct relayed_fs {
+    struct fs_event event; /* its entries and their paths live until relayed_fs_close */
+    uint64_t len;          /* of a created file, in UTF-16 units; 0 where it is not said */
+    char eol[3];           /* of a created file; "\n" where it is not said */
+    void *parsed;
+};
+ERR_CHECKED enum err decode_fs(const char *data, size_t len, struct relayed_fs *out,
+                               struct error *error);
+/* Needed after ERR_OK only. */
+void relayed_fs_close(struct relayed_fs *fs);
+
+struct relayed_cursor {
+    uint64_t f, v, by; /* f = 0: no file */
+    struct selection sel;
+};
+ERR_CHECKED enum err decode_cursor(const char *data, size_t len, uint32_t ranges_most,
+                                   struct relayed_cursor *out, struct error *error);
+
+struct relayed_person {
+    char user[65], name[65];
+    int color; /* -1: none */
+};
+/* [user, name, color]. */
+ERR_CHECKED enum err decode_person(const char *data, size_t len, struct relayed_person *out,
+                                   struct error *error);
 
 #endif
