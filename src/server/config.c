@@ -7,6 +7,7 @@
 #include "weft/base/log.h"
 #include "weft/base/mem.h"
 #include "weft/io/redis.h"
+#include "weft/io/redis_link.h"
 #include "weft/io/storage.h"
 #include "weft/protocol/settings.h"
 
@@ -243,6 +244,11 @@ void config_close(struct config *config)
 
 static enum err check_redis(const struct config *config, struct error *error)
 {
+    struct error why = {0};
+    struct redis_address *address = redis_address_parse(config->redis_url, &why);
+    if (!address)
+        return error_set(error, ERR_BAD_MESSAGE, "redis.url: %.140s", why.text);
+    redis_address_free(address);
     if (config->redis_lease_ms < RENEW_MS + config->redis_timeout_ms)
         return error_set(error, ERR_BAD_MESSAGE,
                          "redis.lease_ms is below %d (how often it is renewed) + redis.timeout_ms",

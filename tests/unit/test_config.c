@@ -142,6 +142,7 @@ static const struct {
     {"{\"redis\": \"redis://h\"}", "there is no setting redis"},
     {"{\"redis\": {\"trust_restarts\": 1}}", "redis.trust_restarts is one of false, true, not 1"},
     {"{\"redis\": {\"url\": \"redis://h\", \"timeout_ms\": 9000}}", "redis.lease_ms is below 3000"},
+    {"{\"redis\": {\"url\": \"http://h\"}}", "redis.url: "},
     {"{\"limits\": {\"queue_edits\": 8388608}}", "rising order"},
     {"{\"limits\": {\"frame\": 8192, \"hello_frame\": 16384}}", "hello_frame is above"},
 };
