@@ -29,12 +29,14 @@ struct list {
 struct worker {
     struct worker_config config;
     uv_async_t async;
-    pthread_t thread;
-    size_t under_way; /* the loop's: pushed and not yet finished */
+    pthread_t *threads;
+    size_t thread_count; /* that run */
+    size_t under_way;    /* the loop's: pushed and not yet finished */
     pthread_mutex_t lock;
     pthread_cond_t more;
     struct list waiting, done;
-    bool asleep, stop;
+    size_t asleep; /* threads */
+    bool stop;
 };
 
 static void list_clear(struct list *list)
@@ -65,9 +67,9 @@ static void list_move(struct list *to, struct list *from)
 static bool wait_for_jobs(struct worker *worker)
 {
     while (worker->waiting.count == 0 && !worker->stop) {
-        worker->asleep = true;
+        worker->asleep++;
         pthread_cond_wait(&worker->more, &worker->lock);
-        worker->asleep = false;
+        worker->asleep--;
     }
     return worker->waiting.count > 0;
 }
@@ -106,6 +108,21 @@ static void gather(struct worker *worker, uint32_t wait_us)
     pthread_mutex_lock(&worker->lock);
 }
 
+/* The lock is held. */
+static void take(struct worker *worker, struct list *batch)
+{
+    list_clear(batch);
+    if (worker->config.threads <= 1) {
+        list_move(batch, &worker->waiting);
+        return;
+    }
+    struct job *job = worker->waiting.first;
+    worker->waiting.first = job->next;
+    if (--worker->waiting.count == 0)
+        list_clear(&worker->waiting);
+    list_add(batch, job);
+}
+
 static void *work(void *argument)
 {
     struct worker *worker = argument;
@@ -115,8 +132,7 @@ static void *work(void *argument)
     while (wait_for_jobs(worker)) {
         gather(worker, next_wait_us(&worker->config, rate, last));
         struct list batch;
-        list_clear(&batch);
-        list_move(&batch, &worker->waiting);
+        take(worker, &batch);
         last = batch.count;
         pthread_mutex_unlock(&worker->lock);
         uint64_t now_us = steady_us();
@@ -161,21 +177,37 @@ static void awakened(uv_async_t *async)
 }
 
 /* Signals are for the loop's thread. */
-static bool start_thread(struct worker *worker)
+static bool start_threads(struct worker *worker)
 {
+    size_t wanted = worker->config.threads > 1 ? worker->config.threads : 1;
+    worker->threads = mem_realloc_array(NULL, wanted, sizeof worker->threads[0]);
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&worker->thread, NULL, work, worker) == 0;
+    for (; worker->thread_count < wanted; worker->thread_count++) {
+        pthread_t *thread = &worker->threads[worker->thread_count];
+        if (pthread_create(thread, NULL, work, worker) != 0)
+            break;
+        pthread_setname_np(*thread, worker->config.name);
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started)
-        pthread_setname_np(worker->thread, worker->config.name);
-    return started;
+    return worker->thread_count == wanted;
+}
+
+static void end_threads(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->stop = true;
+    pthread_mutex_unlock(&worker->lock);
+    pthread_cond_broadcast(&worker->more);
+    for (size_t i = 0; i < worker->thread_count; i++)
+        pthread_join(worker->threads[i], NULL);
 }
 
 static void free_worker(uv_handle_t *handle)
 {
     struct worker *worker = handle->data;
+    free(worker->threads);
     pthread_mutex_destroy(&worker->lock);
     pthread_cond_destroy(&worker->more);
     free(worker);
@@ -196,7 +228,8 @@ struct worker *worker_new(uv_loop_t *loop, const struct worker_config *config)
     }
     worker->async.data = worker;
     uv_unref((uv_handle_t *)&worker->async);
-    if (!start_thread(worker)) {
+    if (!start_threads(worker)) {
+        end_threads(worker);
         uv_close((uv_handle_t *)&worker->async, free_worker);
         return NULL;
     }
@@ -213,7 +246,9 @@ bool worker_push(struct worker *worker, struct job *job)
 {
     pthread_mutex_lock(&worker->lock);
     bool room = worker->waiting.count < worker->config.jobs_max;
-    bool wake = room && worker->asleep && worker->waiting.count == 0;
+    /* One thread that was woken takes all; of a pool each takes one. */
+    bool wake =
+        room && worker->asleep && (worker->waiting.count == 0 || worker->config.threads > 1);
     if (room)
         list_add(&worker->waiting, job);
     pthread_mutex_unlock(&worker->lock);
@@ -243,11 +278,7 @@ size_t worker_waiting(struct worker *worker)
 
 void worker_close(struct worker *worker)
 {
-    pthread_mutex_lock(&worker->lock);
-    worker->stop = true;
-    pthread_mutex_unlock(&worker->lock);
-    pthread_cond_signal(&worker->more);
-    pthread_join(worker->thread, NULL);
+    end_threads(worker);
     finish_done(worker);
     assert(worker->under_way == 0);
     uv_close((uv_handle_t *)&worker->async, free_worker);

@@ -171,6 +171,55 @@ static void close_of_an_idle_worker(void)
     CHECK_EQ_INT(work.ran, 0);
 }
 
+/* ---- a pool ---- */
+
+#define POOL 3
+
+struct meeting {
+    uv_loop_t loop;
+    struct worker *worker;
+    pthread_barrier_t together; /* of POOL threads */
+    uint64_t finished;
+};
+
+static void meet(void *owner, struct job *first)
+{
+    struct meeting *meeting = owner;
+    CHECK(first->next == NULL);
+    pthread_barrier_wait(&meeting->together);
+}
+
+static void met(void *owner, struct job *job)
+{
+    ((struct meeting *)owner)->finished++;
+    free(job);
+}
+
+/* Each job waits until as many are done at once as there are threads: one thread fewer, or two jobs
+ * taken by one, and it hangs. */
+static void the_threads_of_a_pool_take_one_job_each(void)
+{
+    struct meeting meeting = {.finished = 0};
+    uv_loop_init(&meeting.loop);
+    pthread_barrier_init(&meeting.together, NULL, POOL);
+    struct worker_config config = {.name = "meeting",
+                                   .threads = POOL,
+                                   .jobs_max = 100,
+                                   .owner = &meeting,
+                                   .run = meet,
+                                   .finished = met};
+    meeting.worker = worker_new(&meeting.loop, &config);
+    REQUIRE(meeting.worker != NULL);
+    for (size_t i = 0; i < 20 * POOL; i++)
+        CHECK(worker_push(meeting.worker, mem_zalloc(sizeof(struct job))));
+    uv_run(&meeting.loop, UV_RUN_DEFAULT);
+    CHECK_EQ_INT(meeting.finished, 20 * POOL);
+    worker_close(meeting.worker);
+    uv_run(&meeting.loop, UV_RUN_DEFAULT);
+    pthread_barrier_destroy(&meeting.together);
+    CHECK_EQ_INT(uv_loop_close(&meeting.loop), 0);
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv);
@@ -180,5 +229,6 @@ int main(int argc, char **argv)
     RUN(finished_may_push_again);
     RUN(close_runs_and_finishes_what_waits);
     RUN(close_of_an_idle_worker);
+    RUN(the_threads_of_a_pool_take_one_job_each);
     return check_finish();
 }

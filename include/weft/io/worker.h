@@ -1,7 +1,8 @@
-/* One thread with a queue, for work that would block the loop. A job owns its data: whoever holds
- * it may touch it, and it goes from the loop to the thread and back, in order. The thread takes
- * everything that waits at once, so that its owner can do it together (one commit for many). Knows
- * nothing of what the work is. */
+/* One thread with a queue, or a pool of them with one queue, for work that would block the loop. A
+ * job owns its data: whoever holds it may touch it, and it goes from the loop to a thread and back.
+ * One thread takes everything that waits at once, in order, so that its owner can do it together
+ * (one commit for many); the threads of a pool take one job each, and come back as they are done.
+ * Knows nothing of what the work is. */
 #ifndef WEFT_IO_WORKER_H
 #define WEFT_IO_WORKER_H
 
@@ -16,13 +17,14 @@ struct job {
 };
 
 struct worker_config {
-    const char *name; /* of the thread, at most 15 bytes */
+    const char *name; /* of the threads, at most 15 bytes */
+    size_t threads;   /* above 1: a pool */
     size_t jobs_max;  /* waiting, not yet taken */
     /* Under load the thread lets jobs come together: for gather_us once a batch had more than one
      * (0 = never), up to gather_most_us while thousands a second keep coming. */
     uint32_t gather_us, gather_most_us;
     void *owner;
-    /* On the worker's thread: does all jobs of the list, first to last. The list stays as it is. */
+    /* On a worker's thread: does all jobs of the list, first to last. The list stays as it is. */
     void (*run)(void *owner, struct job *first);
     /* On the worker's thread, after the jobs of a batch went back: what nobody waits for. May be
      * NULL. */
@@ -33,7 +35,7 @@ struct worker_config {
 
 struct worker;
 
-/* Returns a new worker whose thread runs, or NULL where there is no thread to be had. Borrows loop
+/* Returns a new worker whose threads run, or NULL where there are none to be had. Borrows loop
  * for its life, which the worker keeps alive only while jobs are under way; config is copied. */
 struct worker *worker_new(uv_loop_t *loop, const struct worker_config *config);
 /* Takes job, or returns false, having taken nothing, where jobs_max wait already. */
@@ -42,7 +44,7 @@ bool worker_push(struct worker *worker, struct job *job);
 void worker_give_back(struct worker *worker, struct job *job);
 /* Jobs that wait for the thread. */
 size_t worker_waiting(struct worker *worker);
-/* Runs what waits, ends the thread, and finishes every job before it returns (so it blocks). The
+/* Runs what waits, ends the threads, and finishes every job before it returns (so it blocks). The
  * worker frees itself on a later turn of the loop. */
 void worker_close(struct worker *worker);
 
