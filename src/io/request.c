@@ -2,35 +2,16 @@
 #include "weft/base/blob.h"
 #include "weft/base/mem.h"
 
-#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHUNK_SIZE 1024u
-
-struct request_chunk {
-    struct request_chunk *next;
-    alignas(max_align_t) char data[];
-};
-
-static struct request_chunk *chunk_new(size_t size)
-{
-    struct request_chunk *chunk = mem_alloc(sizeof(*chunk) + size);
-    chunk->next = NULL;
-    return chunk;
-}
 
 /* The request stands in its own first chunk: most need no other. */
 struct request *request_new(enum request_kind kind, const struct state_ticket *ticket)
 {
-    struct request_chunk *chunk = chunk_new(CHUNK_SIZE);
-    struct request *request = (struct request *)chunk->data;
-    _Static_assert(sizeof(*request) < CHUNK_SIZE / 2, "room for what comes along");
-    memset(request, 0, sizeof(*request));
+    struct arena arena = ARENA_EMPTY;
+    struct request *request = arena_zalloc(&arena, sizeof(*request));
     request->kind = kind;
-    request->chunks = chunk;
-    request->free_from = chunk->data + sizeof(*request);
-    request->free_len = CHUNK_SIZE - sizeof(*request);
+    request->arena = arena;
     request->ticket = *ticket;
     request->ticket.project = request_copy_text(request, ticket->project);
     request->ticket.epoch = request_copy_text(request, ticket->epoch);
@@ -39,33 +20,17 @@ struct request *request_new(enum request_kind kind, const struct state_ticket *t
 
 void *request_alloc(struct request *request, size_t size)
 {
-    size = (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
-    if (size > request->free_len) {
-        size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
-        struct request_chunk *chunk = chunk_new(room);
-        chunk->next = request->chunks;
-        request->chunks = chunk;
-        request->free_from = chunk->data;
-        request->free_len = room;
-    }
-    void *memory = request->free_from;
-    request->free_from += size;
-    request->free_len -= size;
-    return memory;
+    return arena_alloc(&request->arena, size);
 }
 
 char *request_copy(struct request *request, const char *text, size_t len)
 {
-    char *copy = request_alloc(request, len + 1);
-    if (len > 0)
-        memcpy(copy, text, len);
-    copy[len] = '\0';
-    return copy;
+    return arena_copy(&request->arena, text, len);
 }
 
 char *request_copy_text(struct request *request, const char *text)
 {
-    return text ? request_copy(request, text, strlen(text)) : NULL;
+    return arena_copy_text(&request->arena, text);
 }
 
 static void unref_all(struct blob *const *messages, size_t count)
@@ -93,11 +58,8 @@ void request_free(struct request *request)
     if (request->kind == REQUEST_SAVE)
         for (size_t i = 0; i < request->u.save.count; i++)
             free(request->u.save.files[i].text);
-    for (struct request_chunk *chunk = request->chunks; chunk;) {
-        struct request_chunk *next = chunk->next; /* the last one holds the request itself */
-        free(chunk);
-        chunk = next;
-    }
+    struct arena arena = request->arena; /* holds the request itself */
+    arena_close(&arena);
 }
 
 void request_reset_answer(struct request *request)

@@ -5,6 +5,7 @@
 #ifndef REQUEST_H
 #define REQUEST_H
 
+#include "weft/base/arena.h"
 #include "weft/core/repository.h"
 #include "weft/core/state.h"
 #include "weft/io/worker.h"
@@ -21,7 +22,6 @@ enum request_kind {
     REQUEST_KINDS
 };
 
-struct request_chunk;
 struct request {
     struct job job;
     enum request_kind kind;
@@ -46,9 +46,7 @@ struct request {
         struct repository_saved saved;
     } answer;
     bool admitted; /* open: the generation is raised already */
-    struct request_chunk *chunks;
-    char *free_from;
-    size_t free_len;
+    struct arena arena;
 };
 
 /* Returns a new request with a copy of the ticket. */
