@@ -25,7 +25,7 @@ import { Presence } from "./presence.js";
 
 /**
  * @typedef {object} Status
- * @property {"connecting" | "saved" | "stored" | "saving" | "acknowledged" | "offline" | "reconnecting" | "readonly" | "gone"} phase
+ * @property {"connecting" | "saved" | "stored" | "saving" | "acknowledged" | "degraded" | "offline" | "reconnecting" | "readonly" | "gone"} phase
  * @property {number} pending local edits that are not acknowledged
  * @property {number} v
  * @property {number} ackedV version of our newest acknowledged edit
@@ -113,6 +113,7 @@ export class FileSession extends Emitter {
     if (state === "connecting") return "connecting";
     if (state === "reconnecting") return "reconnecting";
     if (state !== "live") return "offline";
+    if (this.#project.degraded) return "degraded";
     if (this.state === "opening") return "connecting";
     if (this.readOnly) return "readonly";
     if (this.core.pending) return "saving";

@@ -300,6 +300,14 @@ export class OpenFiles {
     }
   }
 
+  /** What the server owes is owed from now on. @param {number} now */
+  waitAgain(now) {
+    for (const { core } of this.all) {
+      core.askedAt = now;
+      if (core.inflight) core.inflight.at = now;
+    }
+  }
+
   /** Once a second while live. @param {number} now */
   ticked(now) {
     const { answeredAt } = this.#connection;

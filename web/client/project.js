@@ -85,6 +85,8 @@ export class Project extends Emitter {
     this.me = { cid: 0, user: "", name, color, role: "edit" };
     /** @type {{inst: string, store: string, ep: string, limits: Record<string, number>}} */
     this.info = { inst: "", store: "", ep: "", limits: {} };
+    /** The server says that it cannot write at this moment. */
+    this.degraded = false;
     /** @type {Promise<void>} */
     this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.ready.catch(() => {});
@@ -115,7 +117,7 @@ export class Project extends Emitter {
         received: (msg) => this.#received(msg),
         dropped: () => this.#dropped(),
         stateChanged: () => this.#stateChanged(),
-        ticked: () => this.#open.ticked(this.now()),
+        ticked: () => this.degraded || this.#open.ticked(this.now()),
       },
     );
   }
@@ -345,6 +347,7 @@ export class Project extends Emitter {
   }
 
   #dropped() {
+    this.degraded = false;
     this.#open.disconnected();
     this.caret.stop();
     this.#requests.fail(
@@ -384,6 +387,9 @@ export class Project extends Emitter {
       case "peer":
         this.#peer(msg);
         break;
+      case "degraded":
+        this.#degraded(msg.on === true);
+        break;
       case "role":
         this.me = { ...this.me, role: msg.role };
         this.emitSoon("me", () => this.me);
@@ -413,6 +419,14 @@ export class Project extends Emitter {
     if (msg.code === "unauthorized" && typeof this.#options.token === "function") this.#refresh();
     this.emit("error", error);
     return true;
+  }
+
+  /** The server cannot reach its store, or can again: what it owes is not late meanwhile. @param {boolean} on */
+  #degraded(on) {
+    this.degraded = on;
+    if (!on) this.#open.waitAgain(this.now());
+    for (const file of this.#open.all) file.emitSoon("status", () => file.status);
+    this.emitSoon("status");
   }
 
   async #refresh() {

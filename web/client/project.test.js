@@ -58,6 +58,29 @@ test("where Redis is the store, what is acknowledged is where it will stay", asy
   assert.equal(describe(file.status), "Live · in Redis");
 });
 
+test("while the server cannot reach its store, nothing it owes is late", async () => {
+  const world = makeWorld();
+  const file = join(world, { name: "Ann" }).open("a.txt");
+  await world.clock.advance(500);
+  const tell = (/** @type {boolean} */ on) => {
+    for (const session of world.sessions.values()) session.send({ t: "degraded", on });
+  };
+  world.logging = 1e9; // no acknowledgement comes
+  tell(true);
+  await world.clock.advance(100);
+  assert.equal(describe(file.status), "Store away");
+  file.edit({ from: 0, insert: "x" });
+  await world.clock.advance(15_000);
+  assert.equal(describe(file.status), "Store away, 1 edit kept here");
+  assert.equal(heard(world, "hello").length, 1);
+  tell(false);
+  await world.clock.advance(5_000);
+  assert.equal(describe(file.status), "Live · saving");
+  assert.equal(heard(world, "hello").length, 1);
+  await world.clock.advance(15_000);
+  assert.equal(heard(world, "hello").length, 2, "what does not come in time is asked for anew");
+});
+
 test("the status says no more than is true", async () => {
   const world = makeWorld();
   const project = join(world, { name: "Ann" });

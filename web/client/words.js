@@ -18,6 +18,8 @@ export function describe({ phase, pending }) {
       return "Live · saving";
     case "acknowledged":
       return "Live · acknowledged, not yet saved";
+    case "degraded":
+      return kept("Store away", pending);
     case "offline":
       return kept("Offline", pending);
     case "reconnecting":

@@ -52,6 +52,8 @@ const EXPLAINED = {
   stored: "Everything is in Redis, which is the store of this server.",
   saving: "Your typing is on its way to the server.",
   acknowledged: "It is in the server's log and survives a crash; the file is written in a moment.",
+  degraded:
+    "The server cannot reach its store at this moment. Go on typing; nothing you typed is lost.",
   offline: "Go on typing. It is merged with everybody's when the wire is back.",
   reconnecting: "The connection broke. Go on typing; nothing you typed is lost.",
   connecting: "The server is being asked for the text.",

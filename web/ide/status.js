@@ -19,6 +19,7 @@ const ORDER = [
   "gone",
   "offline",
   "reconnecting",
+  "degraded",
   "connecting",
   "readonly",
   "saving",
@@ -91,8 +92,8 @@ export class StatusLine {
   get status() {
     const { active } = this.documents;
     if (active) return active.status;
-    const { state, pending, info } = this.project;
-    const live = info.store === "redis" ? "stored" : "saved";
+    const { state, pending, info, degraded } = this.project;
+    const live = degraded ? "degraded" : info.store === "redis" ? "stored" : "saved";
     const phase = state === "live" ? live : state === "closed" ? "offline" : state;
     return { phase, pending };
   }
@@ -120,7 +121,7 @@ export class StatusLine {
 
   /** A screen reader hears of the connection, not of every key. @param {Phase} phase @param {string} text */
   #announce(phase, text) {
-    const away = ["offline", "reconnecting", "readonly", "gone"];
+    const away = ["offline", "reconnecting", "degraded", "readonly", "gone"];
     if (away.includes(phase) || away.includes(this.#shown)) this.spoken.textContent = text;
   }
 
@@ -165,7 +166,7 @@ export class StatusLine {
     const { phase } = this.status;
     if (phase === "saved" || phase === "stored")
       return this.say("Saved. Weft saves by itself while you type.");
-    if (phase === "offline" || phase === "reconnecting") {
+    if (phase === "offline" || phase === "reconnecting" || phase === "degraded") {
       return this.say("Kept here; it is saved by itself once the connection is back.");
     }
     this.say("Being saved…");
