@@ -1,10 +1,10 @@
 #include "query.h"
-#include "lines.h"
 #include "root.h"
 #include "templates.h"
 #include "weft/base/blob.h"
 #include "weft/base/list.h"
 #include "weft/base/mem.h"
+#include "weft/text/lines.h"
 #include "weft/text/path.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "templates.h"
-#include "lines.h"
 #include "root.h"
 #include "weft/base/mem.h"
+#include "weft/text/lines.h"
 #include <stdlib.h>
 #include <string.h>
 

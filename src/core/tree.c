@@ -1,11 +1,11 @@
 #include "tree.h"
-#include "lines.h"
 #include "presence.h"
 #include "root.h"
 #include "weft/base/blob.h"
 #include "weft/base/list.h"
 #include "weft/base/mem.h"
 #include "weft/base/utf.h"
+#include "weft/text/lines.h"
 #include "weft/text/path.h"
 #include <stdio.h>
 #include <stdlib.h>

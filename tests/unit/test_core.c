@@ -1,7 +1,7 @@
 /* What one connection sees of core, message by message, over a state in memory. */
 #include "test_core_talk.h"
 
-#include "core/lines.h"
+#include "weft/text/lines.h"
 
 static void a_first_visit_is_welcomed(void)
 {
