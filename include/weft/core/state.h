@@ -303,12 +303,20 @@ struct state_populate_file {
     size_t seen_count;
     uint64_t updated_at, updated_by;
 };
+/* A file that is not in the tree any more, and whose document may be in the repository: dirty, as a
+ * tombstone. */
+struct state_populate_deleted {
+    uint64_t f, rev;
+    const char *path;
+};
 struct state_populate {
     const char *token;
     const char *epoch, *name, *template;
     uint64_t e, next_file;
     const struct state_populate_file *files;
     size_t file_count;
+    const struct state_populate_deleted *deleted;
+    size_t deleted_count;
 };
 struct state_populated {
     uint64_t room, request;
