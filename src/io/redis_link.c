@@ -284,6 +284,8 @@ static void send_changed_soon(struct redis_link *link)
 static void change(struct redis_link *link, struct channel *channel, bool is_wanted)
 {
     channel->is_wanted = is_wanted;
+    if (is_wanted)
+        channel->is_sent = false; /* asked again, it is confirmed again */
     if (!channel->is_changed)
         TAILQ_INSERT_TAIL(&link->changed, channel, link);
     channel->is_changed = true;

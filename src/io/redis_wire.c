@@ -122,6 +122,8 @@ static void answer(struct call *call, redisReply *reply)
 void redis_wire_close(struct redis_wire *wire)
 {
     wire->is_closed = true;
+    if (wire->is_open)
+        redis_stream_write(wire->stream, wire->out.data, wire->out.len);
     redis_stream_close(wire->stream);
     uv_close((uv_handle_t *)&wire->flush, handle_closed);
     uv_close((uv_handle_t *)&wire->timer, handle_closed);

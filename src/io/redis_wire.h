@@ -30,7 +30,8 @@ struct redis_wire_config {
 };
 
 struct redis_wire *redis_wire_new(const struct redis_wire_config *config);
-/* Answers what is under way with NULL. No callback after this. Freed when the loop has turned. */
+/* Sends what the socket takes at once, and answers what is under way with NULL. No callback after
+ * this. Freed when the loop has turned. */
 void redis_wire_close(struct redis_wire *wire);
 
 /* Who is told the reply of a command: replied(owner, data, reply). */

@@ -60,7 +60,8 @@ struct redis_arg {
 
 /* Starts to connect; up is called when it is made. Borrows config's address and name. */
 struct redis_link *redis_link_new(const struct redis_link_config *config);
-/* Answers what is under way with NULL, closes, and frees when the loop has turned. */
+/* Answers what is under way with NULL, sends what the socket takes at once, closes, and frees when
+ * the loop has turned. */
 void redis_link_close(struct redis_link *link);
 bool redis_link_is_up(const struct redis_link *link);
 const struct redis_server *redis_link_server(const struct redis_link *link);
@@ -72,7 +73,8 @@ typedef void redis_replied(void *owner, void *data, struct redisReply *reply);
 /* While the link is down it is answered NULL on the next turn. replied may be NULL. */
 void redis_link_send(struct redis_link *link, const struct redis_arg *args, size_t count,
                      redis_replied *replied, void *data);
-/* On a link for subscriptions only. Kept over reconnects until unsubscribed. */
+/* On a link for subscriptions only. Kept over reconnects until unsubscribed; subscribed is called
+ * for every time it is asked for, soon after each other as one, and after every reconnect. */
 void redis_link_subscribe(struct redis_link *link, const char *channel);
 void redis_link_unsubscribe(struct redis_link *link, const char *channel);
 /* Ends the connection, as if it had failed; it is made again. */
