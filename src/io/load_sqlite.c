@@ -7,9 +7,9 @@
  * its entries as they are and lets the others live. Rows of the journal that belong to no file are
  * those of deleted ones. */
 #include "storage_thread.h"
+#include "epoch.h"
 #include "weft/base/log.h"
 #include "weft/base/mem.h"
-#include "weft/base/random.h"
 #include "weft/base/utf.h"
 #include "weft/protocol/message.h"
 #include "weft/text/change.h"
@@ -20,16 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-void epoch_make(char out[EPOCH_SIZE], uint64_t number)
-{
-    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
-    uint64_t bits = random_u64();
-    char random[9] = "";
-    for (int i = 0; i < 8; i++, bits >>= 5)
-        random[i] = digits[bits & 31];
-    snprintf(out, EPOCH_SIZE, "%llu.%s", (unsigned long long)number, random);
-}
 
 __attribute__((format(printf, 3, 4))) static void break_file(struct truth *truth, struct file *file,
                                                              const char *format, ...)

@@ -7,6 +7,7 @@
  * who wrote last (seen): the thread knows at least as much, and more does no harm, since the
  * entries it knows of stay in the journal. */
 #include "storage_thread.h"
+#include "epoch.h"
 #include "failpoint.h"
 #include "weft/base/mem.h"
 

@@ -77,7 +77,6 @@ ERR_CHECKED enum err truth_fold(struct truth *truth, struct database *database, 
                                 struct error *error);
 /* Every project goes on under a new epoch, inside the open transaction. */
 void truth_new_epochs(struct truth *truth, struct database *database);
-void epoch_make(char out[EPOCH_SIZE], uint64_t number);
 
 /* The text of a file as it is in the database, checked. Returns memory of the request, or of malloc
  * where request is NULL; NULL with the reason in problem. */

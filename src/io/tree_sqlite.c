@@ -2,6 +2,7 @@
  * event in one transaction, so that whoever missed it can read it later. A file's id is never given
  * again: next_file only grows. */
 #include "storage_thread.h"
+#include "epoch.h"
 #include "weft/base/blob.h"
 #include "weft/base/buf.h"
 #include "weft/base/mem.h"

@@ -79,11 +79,6 @@ struct project *truth_find_project(const struct truth *truth, const char *name)
     return map_find_text(&truth->projects, name, strlen(name));
 }
 
-uint64_t epoch_number(const char *epoch)
-{
-    return strtoull(epoch, NULL, 10);
-}
-
 /* ---- files and paths ---- */
 
 static void count_folder(struct project *project, const char *folder, size_t len, int step)

@@ -68,8 +68,6 @@ void truth_close(struct truth *truth);
 struct project *truth_add_project(struct truth *truth, uint64_t id, const char *name,
                                   const char *title, const char *epoch);
 struct project *truth_find_project(const struct truth *truth, const char *name);
-/* The number before the point of an epoch; 0 where there is none. */
-uint64_t epoch_number(const char *epoch);
 
 /* Returns a new file of the project, version 0, rev 1. */
 struct file *project_add_file(struct project *project, uint64_t f, uint64_t row, const char *path,
