@@ -6,6 +6,7 @@
  * At most one append is under way per file. */
 #include "batch.h"
 #include "edits.h"
+#include "opens.h"
 #include "presence.h"
 #include "room.h"
 #include "root.h"
@@ -297,7 +298,7 @@ void batch_appended(struct file *file, const struct state_appended *answer)
     if (file->phase != FILE_OPEN)
         return;
     edits_resolve_shorts(file);
-    file_serve_openers(file);
+    opens_serve(file);
     if (!TAILQ_EMPTY(&file->waiting))
         file_mark_dirty(file);
 }

@@ -1,6 +1,7 @@
 #include "dispatch.h"
 #include "edits.h"
 #include "hello.h"
+#include "opens.h"
 #include "presence.h"
 #include "root.h"
 #include "tree.h"
@@ -87,7 +88,7 @@ static enum err on_open(struct session *session, const struct message *message, 
     opener->v = message->u.open.v;
     if (message->u.open.ep.text)
         snprintf(opener->ep, sizeof opener->ep, "%s", message->u.open.ep.text);
-    file_open(file, opener);
+    opens_add(file, opener);
     return ERR_OK;
 }
 
@@ -97,7 +98,7 @@ static enum err on_close(struct session *session, const struct message *message,
     (void)error;
     struct file *file = room_file(session->room, message->f);
     if (file)
-        file_close(file, session);
+        opens_cancel(file, session);
     return ERR_OK;
 }
 

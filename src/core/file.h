@@ -103,20 +103,14 @@ uint64_t file_version(const struct file *file);
 uint64_t file_utf16_len(const struct file *file);
 struct author *file_author(struct file *file, uint64_t cid); /* made where there is none */
 
-/* A session opens the file. Takes opener; answers now, or when the file is there and the author's
- * own edits are in the log. */
-void file_open(struct file *file, struct opener *opener);
-/* The session does not want it any more: what it asked for is still answered. */
-void file_close(struct file *file, struct session *session);
+/* Asks the state for the text and the log, while nobody has the file open; or for the log alone. */
+void file_read_whole(struct file *file);
+void file_read(struct file *file, uint64_t request, bool want_text, uint64_t after);
 /* The state's answer to a read. */
 void file_rows(struct file *file, const struct state_rows *answer);
 /* Applies an entry that came from the log and posts it; an error where it does not fit the replica.
  */
 ERR_CHECKED enum err file_apply_logged(struct file *file, struct blob *message);
-/* Answers the openers that can be answered. */
-void file_serve_openers(struct file *file);
-/* Ends the queries among the openers. */
-void file_fail_queries(struct file *file, enum err code);
 /* Drops the replica and tells the readers to open again. */
 void file_reset(struct file *file);
 void file_deleted(struct file *file);

@@ -1,4 +1,5 @@
 #include "query.h"
+#include "opens.h"
 #include "root.h"
 #include "templates.h"
 #include "weft/base/blob.h"
@@ -87,7 +88,7 @@ void query_fail_all(struct room *room, enum err result)
     /* A query that waits for a file is ended by the file, which knows its opener. */
     struct map_iter iter = {0};
     while (map_next(&room->files, &iter))
-        file_fail_queries(iter.value, result);
+        opens_fail_queries(iter.value, result);
     LIST_EACH_SAFE(query, &room->queries, link, next)
     end(room->registry, query, result);
 }
@@ -145,7 +146,7 @@ static void find_file(struct query *query)
     }
     struct opener *opener = mem_zalloc(sizeof *opener);
     opener->query = query;
-    file_open(file, opener);
+    opens_add(file, opener);
 }
 
 void query_opened(struct query *query, const struct state_opened *answer)

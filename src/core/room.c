@@ -1,5 +1,6 @@
 #include "room.h"
 #include "batch.h"
+#include "opens.h"
 #include "presence.h"
 #include "query.h"
 #include "root.h"
@@ -352,7 +353,7 @@ void room_serve_openers(struct room *room)
     while (map_next(&room->files, &iter)) {
         struct file *file = iter.value;
         if (!TAILQ_EMPTY(&file->openers))
-            file_serve_openers(file);
+            opens_serve(file);
     }
 }
 
