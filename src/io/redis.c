@@ -1,7 +1,9 @@
 /* Two links and what stands on them. At every connection of the link of commands the same is done,
  * at the first as at the thousandth, since Redis may have been restarted, emptied or replaced by
  * another: the scripts (state_redis.c), the settings, the lease of the name, the secret.
- * redis_open only waits until all of that has been answered once, and judges it.
+ * redis_open only waits until all of that has been answered once, and judges it. The state is told
+ * that the link is up only when weft:protocol has been read: keys of another version of weftd are
+ * not touched.
  *
  * A subscription can die without a sign, so the instance publishes to itself on a channel of its
  * own. A link of subscriptions on which three probes in a row did not come back is made again; and
@@ -31,6 +33,7 @@
 #define NAME_AGAIN_MS 200u /* to look again whether a name has become free */
 #define PROBES_LOST_MOST 3u
 #define VERSION_LEAST 7
+#define PROTOCOL "1"   /* of keys, scripts and hints: docs/redis.md */
 #define SECRET_SIZE 65 /* 32 random bytes in hex */
 
 enum handle { RENEW, PROBE, OPENING, HANDLES };
@@ -50,6 +53,7 @@ struct redis {
     struct redis_name name;
     char secret[SECRET_SIZE + 200], commands_name[64], subscriptions_name[64], channel[64];
     bool is_old;                                    /* not of a version that we can use */
+    bool is_understood;                             /* weft:protocol is ours */
     bool is_judged, is_named, has_secret, is_heard; /* answered, at least once */
     uint64_t taken_until_ms;                        /* of whoever else has the name, or 0 */
     uint64_t probe, probes_lost;                    /* the last one's number; without an answer */
@@ -128,6 +132,35 @@ static void promised(void *owner, void *data, redisReply *reply)
     judge_promise(redis);
 }
 
+/* ---- the protocol ---- */
+
+static void protocol_told(void *owner, void *data, redisReply *reply)
+{
+    struct redis *redis = owner;
+    char problem[100];
+    (void)data;
+    if (!reply || redis->is_understood)
+        return;
+    redis->is_understood = reply->type == REDIS_REPLY_STRING && strcmp(reply->str, PROTOCOL) == 0;
+    if (redis->is_understood) {
+        state_redis_up(redis->state, redis_link_server(redis->commands));
+        return;
+    }
+    snprintf(problem, sizeof(problem), "weft:protocol in Redis is %.20s, and this weftd's is %s",
+             reply->str ? reply->str : "not to be set", PROTOCOL);
+    refuse(redis, problem);
+    if (is_running(redis))
+        log_error("what is in Redis is another weftd's: not touched protocol=%s", PROTOCOL);
+}
+
+static void agree_on_protocol(struct redis *redis)
+{
+    struct redis_arg set[] = {{"SET", 3}, {"weft:protocol", 13}, {PROTOCOL, 1}, {"NX", 2}};
+    struct redis_arg get[] = {{"GET", 3}, {"weft:protocol", 13}};
+    redis_link_send(redis->commands, set, 4, NULL, NULL);
+    redis_link_send(redis->commands, get, 2, protocol_told, NULL);
+}
+
 /* ---- the name ---- */
 
 static void renew(uv_timer_t *timer);
@@ -165,8 +198,11 @@ static void renew(uv_timer_t *timer)
 {
     struct redis *redis = timer->data;
     uv_timer_start(timer, renew, redis->config.lease_ms * 3 / 10, 0);
-    if (redis_link_is_up(redis->commands))
-        redis_name_take(&redis->name, name_answered, NULL);
+    if (!redis_link_is_up(redis->commands))
+        return;
+    redis_name_take(&redis->name, name_answered, NULL);
+    if (!redis->is_understood)
+        agree_on_protocol(redis);
 }
 
 /* ---- the secret ---- */
@@ -264,11 +300,11 @@ static void commands_up(void *owner, const struct redis_server *server)
     redis->is_old = strtol(server->version, NULL, 10) < VERSION_LEAST;
     if (redis->is_old)
         refuse(redis, "Redis 7 or newer is needed");
+    agree_on_protocol(redis);
     redis_promise_ask(redis->commands, promised, NULL);
     redis_name_take(&redis->name, name_answered, NULL);
     agree_on_secret(redis);
     compare_runs(redis->commands, redis->subscriptions);
-    state_redis_up(redis->state, server);
     send_probe(redis);
 }
 
@@ -277,6 +313,7 @@ static void commands_down(void *owner, const char *reason)
     struct redis *redis = owner;
     (void)reason;
     redis->probes_lost = 0;
+    redis->is_understood = false;
     state_redis_down(redis->state);
 }
 
@@ -396,7 +433,8 @@ static void wait_until_open(struct redis *redis)
     uv_timer_t *timer = &redis->timers[OPENING];
     uv_timer_start(timer, nothing, 100, 100);
     while (redis->error.code == ERR_OK &&
-           !(redis->is_judged && redis->is_named && redis->has_secret && redis->is_heard)) {
+           !(redis->is_understood && redis->is_judged && redis->is_named && redis->has_secret &&
+             redis->is_heard)) {
         uv_run(redis->loop, UV_RUN_ONCE);
         if (uv_now(redis->loop) < redis->open_until_ms)
             continue;
@@ -478,6 +516,8 @@ static const char *find_problem(const struct redis *redis)
         return "what this instance tells itself through Redis is not heard";
     if (redis->is_old)
         return "Redis 7 or newer is needed";
+    if (!redis->is_understood)
+        return "weft:protocol in Redis is another";
     if (!redis->is_named)
         return "another instance has the name of this one";
     if (redis->promise.durability < redis->config.require)
