@@ -16,7 +16,5 @@ struct redis_promise {
 /* Asks for the settings; redis_promise_read takes apart the answer. */
 void redis_promise_ask(struct redis_link *link, redis_replied *replied, void *data);
 void redis_promise_read(const struct redisReply *reply, struct redis_promise *out);
-/* "none", "restart", "power-cut". */
-const char *redis_durability_name(enum redis_durability durability);
 
 #endif

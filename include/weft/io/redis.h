@@ -17,6 +17,8 @@ struct redis;
 /* What survives, as Redis is set up: everything may go with the process; a restart of Redis; a
  * power cut. */
 enum redis_durability { REDIS_NONE, REDIS_RESTART, REDIS_POWER_CUT };
+/* "none", "restart", "power-cut". */
+const char *redis_durability_name(enum redis_durability durability);
 
 struct redis_config {
     const char *url;
