@@ -114,10 +114,10 @@ void redis_greeting_send(struct redis_greeting *greeting)
     snprintf(db, sizeof(db), "%u", address->db);
     if (address->db != 0)
         say(greeting, selected, (struct redis_arg[]){text("SELECT"), text(db)}, 2);
-    /* Only for people: it may be refused. */
-    say(greeting, NULL, (struct redis_arg[]){text("CLIENT"), text("SETNAME"), text(greeting->name)},
-        3);
     say(greeting, server_told, (struct redis_arg[]){text("INFO"), text("server")}, 2);
     say(greeting, replication_told, (struct redis_arg[]){text("INFO"), text("replication")}, 2);
+    /* Only for people: it may be refused. Not the first, which a full Redis answers unasked. */
+    say(greeting, NULL, (struct redis_arg[]){text("CLIENT"), text("SETNAME"), text(greeting->name)},
+        3);
     say(greeting, ponged, (struct redis_arg[]){text("PING")}, 1);
 }

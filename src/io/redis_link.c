@@ -49,6 +49,11 @@ struct refused {
 };
 STAILQ_HEAD(refusals, refused);
 
+struct pace {
+    uint64_t logged_ms; /* 0: never yet */
+    unsigned not_logged;
+};
+
 struct redis_link {
     struct redis_link_config config;
     struct redis_wire *wire;         /* or NULL */
@@ -61,8 +66,8 @@ struct redis_link {
     int handles;
     unsigned failures; /* in a row */
     bool is_up, is_closed;
-    uint64_t up_ms, logged_ms;
-    unsigned not_logged;
+    uint64_t up_ms;
+    struct pace up_pace, down_pace;
     struct map names; /* of channels */
     struct channels changed;
     struct refusals refusals;
@@ -75,34 +80,34 @@ static void soon(uv_idle_t *idle);
 static void send_changed_soon(struct redis_link *link);
 static void forget_sent(struct redis_link *link);
 
-/* ---- the log: a line a second at most ---- */
+/* ---- the log: of each kind a line a second at most ---- */
 
-static bool may_log(struct redis_link *link)
+static bool may_log(struct redis_link *link, struct pace *pace)
 {
     uint64_t now_ms = uv_now(link->config.loop);
-    if (link->logged_ms != 0 && now_ms - link->logged_ms < LOG_EVERY_MS) {
-        link->not_logged++;
+    if (pace->logged_ms != 0 && now_ms - pace->logged_ms < LOG_EVERY_MS) {
+        pace->not_logged++;
         return false;
     }
-    link->logged_ms = now_ms;
+    pace->logged_ms = now_ms;
     return true;
 }
 
 static void log_down(struct redis_link *link)
 {
     char reason[200];
-    if (!may_log(link))
+    if (!may_log(link, &link->down_pace))
         return;
     log_warn("redis is away link=%s address=%s reason=%s not_logged=%u", link->config.name,
              link->config.address->label, log_quote(reason, sizeof(reason), link->problem),
-             link->not_logged);
-    link->not_logged = 0;
+             link->down_pace.not_logged);
+    link->down_pace.not_logged = 0;
 }
 
 static void log_up(struct redis_link *link)
 {
     char version[32];
-    if (!may_log(link))
+    if (!may_log(link, &link->up_pace))
         return;
     log_info("redis is there link=%s address=%s version=%s", link->config.name,
              link->config.address->label,
