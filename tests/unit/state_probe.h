@@ -38,6 +38,23 @@ struct probe_answer {
     size_t entry_count;
     enum repository_result saved[64];
     size_t saved_count;
+    /* Of shared states (shared_probe.h): */
+    uint64_t tick, people_rev, ask_ms, wait_ms, members, next_file, dirty_left, epoch_number;
+    uint64_t updated_at, updated_by;
+    bool recover, has_people;
+    char *token, *project, *path, *eol; /* token: of a load, a claim or an unload */
+    struct state_person people[16];
+    size_t people_count;
+    struct state_mark marks[16];
+    size_t mark_count;
+    struct state_dirty_file dirty[16];
+    size_t dirty_count;
+    struct state_offer_tree trees[4];
+    size_t tree_count;
+    struct state_offer_file offers[16];
+    size_t offer_count;
+    void *kept[512]; /* freed with it */
+    size_t kept_count;
 };
 
 struct probe {
@@ -49,7 +66,8 @@ struct probe {
     uint64_t requests; /* asked */
     uint64_t answers;  /* got */
     struct probe_answer got;
-    bool inside; /* a call of the port: nothing may be answered meanwhile */
+    bool inside;                       /* a call of the port: nothing may be answered meanwhile */
+    void (*turn)(struct probe *probe); /* lets something happen; NULL: the loop turns */
     void (*appended)(void *owner, const struct state_appended *answer); /* NULL: kept in got */
     void *owner;
 };
@@ -73,7 +91,38 @@ static void probe_clear(struct probe *probe)
     for (size_t i = 0; i < got->entry_count; i++)
         free((char *)got->entries[i].path);
     free(got->entries);
+    while (got->kept_count > 0)
+        free(got->kept[--got->kept_count]);
     memset(got, 0, sizeof(*got));
+}
+
+/* A copy that lives as long as the answer. */
+static CHECK_UNUSED void *probe_keep(struct probe_answer *got, const void *data, size_t size)
+{
+    REQUIRE(got->kept_count < sizeof(got->kept) / sizeof(got->kept[0]));
+    void *copy = mem_alloc(size);
+    if (size > 0)
+        memcpy(copy, data, size);
+    got->kept[got->kept_count++] = copy;
+    return copy;
+}
+
+static CHECK_UNUSED char *probe_keep_text(struct probe_answer *got, const char *text)
+{
+    return text ? probe_keep(got, text, strlen(text) + 1) : NULL;
+}
+
+static CHECK_UNUSED void probe_keep_people(struct probe_answer *got,
+                                           const struct state_person *people, size_t count)
+{
+    REQUIRE(count <= sizeof(got->people) / sizeof(got->people[0]));
+    for (size_t i = 0; i < count; i++) {
+        got->people[i] = people[i];
+        got->people[i].inst = probe_keep_text(got, people[i].inst);
+        got->people[i].user = probe_keep_text(got, people[i].user);
+        got->people[i].name = probe_keep_text(got, people[i].name);
+    }
+    got->people_count = count;
 }
 
 static CHECK_UNUSED char *probe_text(const char *text)
@@ -112,6 +161,13 @@ static void probe_opened(void *owner, const struct state_opened *answer)
     got->name = probe_text(answer->name);
     got->e = answer->e;
     got->k = answer->k;
+    got->tick = answer->tick;
+    got->people_rev = answer->people_rev;
+    got->token = probe_keep_text(got, answer->token);
+    got->recover = answer->recover;
+    got->ask_ms = answer->ask_ms;
+    got->wait_ms = answer->wait_ms;
+    probe_keep_people(got, answer->people, answer->people_count);
     got->files = mem_realloc_array(NULL, answer->file_count, sizeof(*got->files));
     got->file_count = answer->file_count;
     for (size_t i = 0; i < answer->file_count; i++) {
@@ -154,6 +210,10 @@ static void probe_rows(void *owner, const struct state_rows *answer)
     got->version = answer->version;
     got->rev = answer->rev;
     got->saved_version = answer->saved_version;
+    got->path = probe_keep_text(got, answer->path);
+    got->eol = probe_keep_text(got, answer->eol);
+    got->updated_at = answer->updated_at;
+    got->updated_by = answer->updated_by;
     probe_keep_messages(got, answer->entries, answer->entry_count);
     got->seen = mem_realloc_array(NULL, answer->seen_count, sizeof(*got->seen));
     got->seen_count = answer->seen_count;
@@ -228,8 +288,11 @@ static CHECK_UNUSED void probe_wait(struct probe *probe)
     uv_timer_init(probe->loop, &deadline);
     deadline.data = &late;
     uv_timer_start(&deadline, probe_late, PROBE_SECONDS * 1000, 0);
-    while (probe->answers < probe->requests && !late)
-        uv_run(probe->loop, UV_RUN_ONCE);
+    while (probe->answers < probe->requests && !late) {
+        if (probe->turn)
+            probe->turn(probe);
+        uv_run(probe->loop, probe->turn ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    }
     uv_close((uv_handle_t *)&deadline, NULL);
     uv_run(probe->loop, UV_RUN_NOWAIT);
     CHECK_EQ_INT(probe->answers, probe->requests);
