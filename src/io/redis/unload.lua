@@ -1,0 +1,12 @@
+#!lua flags=allow-oom
+-- with files
+--
+-- Nobody is here and nothing is dirty: every key goes.
+local refusal = gate()
+if refusal then return refusal end
+if call('ZCOUNT', P .. 'members', (now()), '+inf') > 0 or call('ZCARD', DIRTY) > 0 then return { 'busy' } end
+local meta = call('HMGET', META, 'live', 'e', 'next_file')
+erase()
+call('ZREM', DUE, PROJECT)
+call('HDEL', 'weft:claims', PROJECT)
+return { 'ok', meta[1], meta[2], meta[3] }

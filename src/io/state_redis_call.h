@@ -1,0 +1,108 @@
+/* One call of the state on its way: a script, its arguments, and what the answer must name. It owns
+ * copies of the arguments until the answer has come, because a Redis that has forgotten the script
+ * is sent all of it again. And the careful reading of what Redis answers: anybody may have written
+ * into it. */
+#ifndef STATE_REDIS_CALL_H
+#define STATE_REDIS_CALL_H
+
+#include "state_redis.h"
+#include "weft/base/buf.h"
+
+#define SCRIPT_TABLE(X)                                                                            \
+    X(SCRIPT_ABANDON, "abandon", NULL)                                                             \
+    X(SCRIPT_APPEND, "append", answer_appended)                                                    \
+    X(SCRIPT_CHECKPOINT, "checkpoint", answer_checkpointed)                                        \
+    X(SCRIPT_CLAIM, "claim", answer_claimed)                                                       \
+    X(SCRIPT_CREATE, "create", answer_created)                                                     \
+    X(SCRIPT_DIRTY, "dirty", answer_dirty)                                                         \
+    X(SCRIPT_EVENTS, "events", answer_events)                                                      \
+    X(SCRIPT_LEAVE, "leave", NULL)                                                                 \
+    X(SCRIPT_OFFER, "offer", answer_offered)                                                       \
+    X(SCRIPT_OFFERS, "offers", answer_offers)                                                      \
+    X(SCRIPT_OPEN, "open", answer_opened)                                                          \
+    X(SCRIPT_POLL, "poll", answer_polled)                                                          \
+    X(SCRIPT_POPULATE, "populate", answer_populated)                                               \
+    X(SCRIPT_READ, "read", answer_rows)                                                            \
+    X(SCRIPT_RENEW, "renew", NULL)                                                                 \
+    X(SCRIPT_SAVED, "saved", answer_saved)                                                         \
+    X(SCRIPT_SETTLE, "settle", NULL)                                                               \
+    X(SCRIPT_TREE, "tree", answer_treed)                                                           \
+    X(SCRIPT_UNLOAD, "unload", answer_unloaded)
+
+enum script {
+#define SCRIPT_ENUM(id, name, answer) id,
+    SCRIPT_TABLE(SCRIPT_ENUM)
+#undef SCRIPT_ENUM
+        SCRIPTS
+};
+
+struct state_redis {
+    struct state port;
+    struct redis_config config;
+    struct redis_link *link;
+    struct redis_counts *counts;
+    const struct redis_script *scripts[SCRIPTS];
+    char run[48];           /* of Redis, as last seen; "" before the first time */
+    uint64_t started_ms;    /* Redis, on this process' clock */
+    uint64_t replaced_ms;   /* when another run was met than before; 0 = never */
+    uint64_t complained_ms; /* the last line in the log */
+};
+
+struct call {
+    struct state_redis *state;
+    enum script script;
+    uint64_t room, request;
+    uint64_t f;            /* append, read, checkpoint */
+    uint64_t by;           /* tree */
+    uint64_t version;      /* checkpoint */
+    enum state_tree_op op; /* tree */
+    bool is_folder;        /* tree */
+    bool with_text;        /* read */
+    bool is_whole;         /* was sent with the script's text */
+    struct buf bytes;      /* the arguments, one behind the other */
+    size_t *ends;          /* where each ends */
+    size_t count, room_for;
+};
+
+/* Returns a new call for the key weft:{project}:<tail>, with epoch (NULL: ""), run and instance. */
+struct call *call_new(struct state_redis *state, enum script script,
+                      const struct state_ticket *ticket);
+/* Adds an argument: a copy. NULL is "". */
+void call_add(struct call *call, const char *data, size_t len);
+void call_add_text(struct call *call, const char *text);
+void call_add_u64(struct call *call, uint64_t value);
+void call_add_i64(struct call *call, int64_t value);
+/* "lf", "crlf", "cr" for a line ending, as the scripts have it. */
+void call_add_eol(struct call *call, const char *eol);
+/* Sends it, and frees it once it has been answered. */
+void call_send(struct call *call);
+
+/* Gives Redis the texts of all scripts. */
+void call_load_scripts(struct state_redis *state);
+
+/* ---- answers ---- */
+
+struct redisReply;
+
+/* A list of a reply, read from its front. What does not come as asked is "" or 0, and noted. */
+struct reading {
+    struct redisReply **at;
+    size_t left;
+    bool *is_bad;
+};
+/* Of anything but a list: an empty one. */
+struct reading reading_of(struct redisReply *reply, bool *is_bad);
+uint64_t take_u64(struct reading *from);
+int take_int(struct reading *from);
+/* Valid UTF-8; borrowed from the reply. len may be NULL, then it has no NUL inside. */
+const char *take_text(struct reading *from, size_t *len);
+const char *take_eol(struct reading *from);
+struct reading take_list(struct reading *from);
+/* Returns a new array of the messages in a list, one reference each. */
+struct blob **take_blobs(struct reading *from, size_t *count);
+void free_blobs(struct blob **blobs, size_t count);
+
+/* Gives the answer to the sink: reply, or where it is NULL, that nobody knows. */
+void call_answer(struct call *call, struct redisReply *reply);
+
+#endif
