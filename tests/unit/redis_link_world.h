@@ -95,15 +95,20 @@ static void link_world_late(uv_timer_t *timer)
     ((struct link_world *)timer->data)->is_late = true;
 }
 
-/* A link for subscriptions, or for commands. */
-static void link_world_open(struct link_world *world, const char *url, uint64_t timeout_ms,
-                            bool is_for_subscriptions)
+/* The loop alone: a test may put a server of its own on it. */
+static void link_world_init(struct link_world *world)
 {
-    struct error error = {0};
     *world = (struct link_world){0};
     uv_loop_init(&world->loop);
     uv_timer_init(&world->loop, &world->deadline);
     world->deadline.data = world;
+}
+
+/* A link for subscriptions, or for commands. */
+static void link_world_connect(struct link_world *world, const char *url, uint64_t timeout_ms,
+                               bool is_for_subscriptions)
+{
+    struct error error = {0};
     world->address = redis_address_parse(url, &error);
     CHECK_EQ_STR(error.text, "");
     REQUIRE(world->address);
@@ -119,6 +124,13 @@ static void link_world_open(struct link_world *world, const char *url, uint64_t 
         config.subscribed = link_world_subscribed;
     }
     world->link = redis_link_new(&config);
+}
+
+CHECK_UNUSED static void link_world_open(struct link_world *world, const char *url,
+                                         uint64_t timeout_ms, bool is_for_subscriptions)
+{
+    link_world_init(world);
+    link_world_connect(world, url, timeout_ms, is_for_subscriptions);
 }
 
 /* The loop must have nothing left. */

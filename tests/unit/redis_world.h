@@ -231,7 +231,7 @@ static void redis_world_init(struct redis_world *redis)
 }
 
 /* Settings as words, NULL behind the last; borrowed until redis_world_remove. */
-__attribute__((sentinel)) static void redis_world_start(struct redis_world *redis, ...)
+__attribute__((sentinel)) CHECK_UNUSED static void redis_world_start(struct redis_world *redis, ...)
 {
     va_list args;
     redis_world_init(redis);
