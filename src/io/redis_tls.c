@@ -23,11 +23,15 @@ struct redis_tls {
 static enum err fail(struct redis_tls *tls, const char *what, struct error *error)
 {
     long verdict = tls->ssl ? SSL_get_verify_result(tls->ssl) : X509_V_OK;
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    unsigned long code = ERR_peek_error(); /* the first is the cause of the others */
+    const char *reason = ERR_reason_error_string(code);
     if (verdict != X509_V_OK)
         reason = X509_verify_cert_error_string(verdict);
+    else if (code != 0 && ERR_SYSTEM_ERROR(code))
+        reason = strerror(ERR_GET_REASON(code));
     ERR_clear_error();
-    return error_set(error, ERR_BUSY, "TLS: %s: %s", what, reason ? reason : "the peer ended it");
+    return error_set(error, ERR_BUSY, "TLS: %s: %s", what,
+                     reason ? reason : "closed by the server");
 }
 
 static bool trust(struct redis_tls *tls, const struct redis_address *address)
