@@ -1,7 +1,13 @@
 #include "weft/server/backend.h"
+#include "weft/base/log.h"
 #include "weft/io/bus_local.h"
+#include "weft/io/redis.h"
+#include "weft/io/redis_link.h"
+#include "weft/io/repository_none.h"
 #include "weft/io/storage.h"
 #include "weft/server/config.h"
+
+/* ---- the data folder ---- */
 
 ERR_CHECKED static enum err open_storage(struct backend *backend, const struct config *config,
                                          uv_loop_t *loop, struct error *error)
@@ -23,20 +29,81 @@ ERR_CHECKED static enum err open_storage(struct backend *backend, const struct c
     return ERR_OK;
 }
 
+/* ---- Redis ---- */
+
+ERR_CHECKED static enum err open_redis(struct backend *backend, const struct config *config,
+                                       uv_loop_t *loop, struct error *error)
+{
+    struct redis_config to = redis_config_default();
+    to.url = config->redis_url;
+    to.instance = config->instance;
+    to.secret = config->secret;
+    to.timeout_ms = config->redis_timeout_ms;
+    to.lease_ms = config->redis_lease_ms;
+    to.save_after_ms = 0; /* there is no repository */
+    to.history = config->limits.history;
+    to.events = config->limits.events;
+    to.trust_restarts = config->redis_trust_restarts != 0;
+    to.require = (enum redis_durability)config->durability_require;
+    backend->redis = redis_open(&to, loop, error);
+    if (!backend->redis)
+        return error->code;
+    repository_none_init(&backend->none);
+    backend->state = redis_state(backend->redis);
+    backend->repository = &backend->none;
+    backend->bus = redis_bus(backend->redis);
+    backend->secret = redis_secret(backend->redis);
+    return ERR_OK;
+}
+
+static const char *redis_problem(const struct redis *redis)
+{
+    struct redis_health health;
+    redis_health(redis, &health);
+    return health.commands_up ? health.problem : "Redis does not answer";
+}
+
+static void log_redis(const struct redis *redis, const struct config *config)
+{
+    struct redis_health health;
+    struct redis_address *address = redis_address_parse(config->redis_url, NULL);
+    redis_health(redis, &health);
+    log_info("Redis is the store, for there is no MONGODB_URI: nothing is unloaded from it "
+             "redis=%s version=%s",
+             address ? redis_address_label(address) : "-", health.version);
+    redis_address_free(address);
+}
+
+/* ---- either ---- */
+
 enum err backend_open(struct backend *backend, const struct config *config, uv_loop_t *loop,
                       struct error *error)
 {
     *backend = (struct backend){0};
-    return open_storage(backend, config, loop, error);
+    return config->redis_url[0] ? open_redis(backend, config, loop, error)
+                                : open_storage(backend, config, loop, error);
 }
 
 void backend_close(struct backend *backend)
 {
+    if (backend->redis)
+        redis_close(backend->redis);
     if (backend->storage)
         storage_close(backend->storage);
 }
 
 const char *backend_problem(const struct backend *backend)
 {
+    if (backend->redis)
+        return redis_problem(backend->redis);
     return storage_counts(backend->storage).failing ? "the store refuses writes" : NULL;
+}
+
+void backend_log(const struct backend *backend, const struct config *config)
+{
+    if (backend->redis)
+        log_redis(backend->redis, config);
+    else
+        log_info("projects are kept in the data folder data=%s durability=%s", config->data,
+                 config->durability == DURABILITY_RESTART ? "restart" : "power-cut");
 }

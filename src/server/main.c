@@ -3,14 +3,14 @@
  *
  * A first SIGTERM or SIGINT drains: nobody new, everybody is told to come back elsewhere,
  * everything is saved; then the loop ends, at the latest some seconds after the last client was
- * closed. A second one exits at once, which loses nothing acknowledged: that is in the journal.
+ * closed. A second one exits at once, which loses nothing acknowledged: that is in the journal, or
+ * in Redis.
  */
 #include "weft/base/log.h"
 #include "weft/base/random.h"
 #include "weft/core/registry.h"
 #include "weft/io/lws_server.h"
 #include "weft/io/signer.h"
-#include "weft/io/storage.h"
 #include "weft/server/backend.h"
 #include "weft/server/config.h"
 #include "weft/server/lag.h"
@@ -57,7 +57,7 @@ static void watch_drain(uv_timer_t *watch)
     if (!is_late && !registry_idle(server->registry))
         return;
     if (is_late) {
-        log_error("stopped with something not saved; the journal has it");
+        log_error("stopped with something not done; what was acknowledged is kept");
         server->status = EXIT_FAILED;
     }
     uv_stop(&server->loop);
@@ -160,12 +160,12 @@ static void make_registry(struct server *server)
 ERR_CHECKED static enum err start(struct server *server, struct error *error)
 {
     struct config *config = &server->config;
+    name_instance(config);
     enum err err = backend_open(&server->backend, config, &server->loop, error);
     if (err)
         return err;
     server->signer = signer_new(server->backend.secret);
     templates_init(&server->templates);
-    name_instance(config);
     make_registry(server);
     server->routes = routes_new(server->registry, &server->backend, &server->lag);
     struct lws_server_config to = {.loop = &server->loop,
@@ -209,9 +209,8 @@ static void print_ready(const struct server *server)
     printf("ready http://%s%s%s:%d/\n", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
            lws_server_port(server->lws));
     fflush(stdout);
-    log_info("ready port=%d instance=%s data=%s durability=%s", lws_server_port(server->lws),
-             server->config.instance, server->config.data,
-             server->config.durability == DURABILITY_RESTART ? "restart" : "power-cut");
+    backend_log(&server->backend, &server->config);
+    log_info("ready port=%d instance=%s", lws_server_port(server->lws), server->config.instance);
 }
 
 static int run(struct server *server)
@@ -237,11 +236,9 @@ static int run(struct server *server)
 /* What is not built must not be taken silently. */
 static bool is_buildable(const struct config *config)
 {
-    if (config->redis_url[0])
-        log_error("weftd does not start: REDIS_URL is set, but Redis is not built yet");
     if (config->mongodb_uri[0])
         log_error("weftd does not start: MONGODB_URI is set, but MongoDB is not built yet");
-    return !config->redis_url[0] && !config->mongodb_uri[0];
+    return !config->mongodb_uri[0];
 }
 
 int main(int argc, char **argv)

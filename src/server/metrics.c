@@ -2,6 +2,7 @@
 #include "weft/base/err.h"
 #include "weft/base/log.h"
 #include "weft/core/registry.h"
+#include "weft/io/redis.h"
 #include "weft/io/storage.h"
 #include "weft/server/backend.h"
 #include "weft/server/lag.h"
@@ -75,6 +76,41 @@ static void print_storage(struct buf *out, struct storage *storage)
     print_commits(out, counts);
 }
 
+static void print_redis_health(struct buf *out, const struct redis *redis)
+{
+    struct redis_health health;
+    redis_health(redis, &health);
+    print(out, "redis_up", "gauge", health.commands_up, "1 while Redis takes commands.");
+    print(out, "redis_subscribed", "gauge", health.subscriptions_up,
+          "1 while the connection for subscriptions is up.");
+    print(out, "redis_heard", "gauge", health.is_heard,
+          "1 while what this server tells itself through Redis comes back.");
+    buf_add_text(out, "# HELP weft_redis_durability What survives, as Redis is set up now.\n"
+                      "# TYPE weft_redis_durability gauge\n");
+    for (enum redis_durability promise = REDIS_NONE; promise <= REDIS_POWER_CUT; promise++)
+        buf_printf(out, "weft_redis_durability{promise=\"%s\"} %d\n",
+                   redis_durability_name(promise),
+                   health.commands_up && health.durability == promise);
+}
+
+static void print_redis(struct buf *out, const struct redis *redis)
+{
+    const struct redis_counts *counts = redis_counts(redis);
+    print(out, "redis_calls_total", "counter", counts->calls, "Scripts called.");
+    print(out, "redis_errors_total", "counter", counts->errors, "Error replies.");
+    print(out, "redis_timeouts_total", "counter", counts->timeouts, "Commands without an answer.");
+    print(out, "redis_reconnects_total", "counter", counts->reconnects, "Connections made anew.");
+    print(out, "redis_resubscriptions_total", "counter", counts->resubscriptions,
+          "Channels subscribed to anew.");
+    print(out, "redis_probes_total", "counter", counts->probes, "Probes sent to itself.");
+    print(out, "redis_messages_in_total", "counter", counts->messages_in, "Messages of channels.");
+    print(out, "redis_bytes_in_total", "counter", counts->bytes_in, "Their bytes.");
+    print(out, "redis_script_loads_total", "counter", counts->script_loads, "Scripts loaded.");
+    print(out, "redis_hints_too_big_total", "counter", counts->hints_too_big,
+          "Messages that went without their content.");
+    print_redis_health(out, redis);
+}
+
 static void print_process(struct buf *out, const struct lag *lag)
 {
     uv_rusage_t usage;
@@ -103,5 +139,7 @@ void metrics_print(struct buf *out, const struct registry *registry, const struc
     print_refusals(out, counts);
     if (backend->storage)
         print_storage(out, backend->storage);
+    if (backend->redis)
+        print_redis(out, backend->redis);
     print_process(out, lag);
 }

@@ -229,7 +229,7 @@ test("what keeps it from starting is one clear line", async (t) => {
     [["--config", path.join(server.folder, "none")], {}, 2, /No such file/],
     [["--check-config", "--port", "99999"], {}, 2, /port is a whole number/],
     [["worker"], {}, 2, /no flag or command worker/],
-    [[], { REDIS_URL: "redis://127.0.0.1" }, 2, /weftd does not start: REDIS_URL is set/],
+    [[], { REDIS_URL: "redis://:x" }, 2, /redis\.url: /],
     [[], { MONGODB_URI: "mongodb://127.0.0.1" }, 2, /MONGODB_URI is set, but/],
   ];
   for (const [args, variables, code, line] of rows) {

@@ -1,5 +1,5 @@
-/* Where this server keeps what people type, as the settings say. The ports of core, for its life.
- */
+/* Where this server keeps what people type, as the settings say: in its data folder, alone; or in
+ * Redis, with any number of others. Gives core its ports. */
 #ifndef WEFT_SERVER_BACKEND_H
 #define WEFT_SERVER_BACKEND_H
 
@@ -10,6 +10,7 @@
 #include <uv.h>
 
 struct config;
+struct redis;
 struct storage;
 
 struct backend {
@@ -18,8 +19,10 @@ struct backend {
     struct bus *bus;
     const char *secret; /* the key that signs resume */
 
-    struct storage *storage;
+    struct storage *storage; /* without Redis */
+    struct redis *redis;     /* with it */
     struct bus local_bus;
+    struct repository none;
 };
 
 /* Fills *backend, which the caller closes whatever is returned. Blocks; one line for people in
@@ -29,7 +32,9 @@ ERR_CHECKED enum err backend_open(struct backend *backend, const struct config *
 /* Does what waits. The loop turns once more after it. */
 void backend_close(struct backend *backend);
 
-/* Why nothing can be written now, in words, or NULL. */
+/* Why nobody should be sent here now, in words, or NULL. */
 const char *backend_problem(const struct backend *backend);
+/* Tells the log where everything is kept, and what survives. */
+void backend_log(const struct backend *backend, const struct config *config);
 
 #endif

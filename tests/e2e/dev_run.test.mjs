@@ -1,0 +1,77 @@
+/** `./dev run --redis`, as it is typed: two servers, one room, and nothing left when it ends. */
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test from "node:test";
+import { fileURLToPath } from "node:url";
+import { Raw } from "./lib/raw.mjs";
+import { NO_REDIS } from "./lib/redis.mjs";
+import { WEFTD } from "./lib/server.mjs";
+import { until, within } from "./lib/wait.mjs";
+
+const DEV = fileURLToPath(new URL("../../dev", import.meta.url));
+
+/** The processes whose command line names the folder. @param {string} folder */
+const living = (folder) =>
+  execFileSync("ps", ["-eo", "pid,args"], { encoding: "utf8" })
+    .split("\n")
+    .filter((line) => line.includes(folder));
+
+/** @param {any} t @param {string[]} flags */
+async function run(t, ...flags) {
+  const folder = await mkdtemp(path.join(tmpdir(), "weft-run-"));
+  const child = spawn(DEV, ["run", "--redis", "--port", "0", `--data=${folder}/data`, ...flags], {
+    env: { ...process.env, WEFTD, WEFT_DRAIN_IN_MS: "300" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const exited = once(child, "exit");
+  const it = { child, folder, exited, out: "", log: "" };
+  child.stdout.on("data", (data) => (it.out += data));
+  child.stderr.on("data", (data) => (it.log += data));
+  t.after(async () => {
+    child.kill("SIGTERM");
+    await exited;
+    await rm(folder, { recursive: true });
+  });
+  return it;
+}
+
+test(
+  "./dev run --redis: what is typed at one address is seen at the other",
+  { skip: NO_REDIS },
+  async (t) => {
+    const it = await run(t, "--host", "127.0.0.1");
+    const addresses = () => [...it.out.matchAll(/^ready http:(\/\/127\.0\.0\.1:\d+\/)$/gm)];
+    await until(
+      () => addresses().length === 2,
+      () => `two addresses, not ${it.out}\n${it.log}`,
+    );
+    assert.match(it.log, /^Redis: redis:\/\/127\.0\.0\.1:\d+, its journal in /m);
+    const [a, b] = addresses().map(([, address]) => `ws:${address}`);
+    const ann = await Raw.join(a, { project: "demo", template: "blank", name: "Ann" });
+    ann.send({ t: "create", path: "a.txt", text: "one", q: 1 });
+    const { f } = await ann.next("ok");
+    const bob = await Raw.join(b, { project: "demo", name: "Bob" });
+    assert.notEqual(bob.me.inst, ann.me.inst);
+    for (const client of [ann, bob]) {
+      client.send({ t: "open", f });
+      await client.next("file");
+    }
+    ann.send({ t: "edit", f, at: 3, ins: " two" });
+    assert.deepEqual((await bob.next("edit")).c, [3, [0, " two"]]);
+
+    it.child.kill("SIGTERM");
+    assert.deepEqual(await within(it.exited, "the end"), [0, null]);
+    assert.deepEqual(living(it.folder), []);
+  },
+);
+
+test("./dev run --redis ends when one of its servers does", { skip: NO_REDIS }, async (t) => {
+  const it = await run(t, "--host", "nowhere");
+  assert.deepEqual(await within(it.exited, "the end"), [1, null]);
+  assert.match(it.log, /nowhere is not an address/);
+  assert.deepEqual(living(it.folder), []);
+});
