@@ -35,6 +35,7 @@
 struct channel {
     TAILQ_ENTRY(channel) link; /* in changed */
     bool is_changed, is_wanted;
+    bool is_asked;          /* since the last that was sent: to be confirmed (again) */
     bool is_sent;           /* the last that was sent is SUBSCRIBE */
     unsigned confirmations; /* to come */
     size_t len;
@@ -289,8 +290,7 @@ static void send_changed_soon(struct redis_link *link)
 static void change(struct redis_link *link, struct channel *channel, bool is_wanted)
 {
     channel->is_wanted = is_wanted;
-    if (is_wanted)
-        channel->is_sent = false; /* asked again, it is confirmed again */
+    channel->is_asked = is_wanted;
     if (!channel->is_changed)
         TAILQ_INSERT_TAIL(&link->changed, channel, link);
     channel->is_changed = true;
@@ -346,10 +346,11 @@ static void send_changed(struct redis_link *link)
     {
         TAILQ_REMOVE(&link->changed, channel, link);
         channel->is_changed = false;
-        if (channel->is_wanted != channel->is_sent) {
+        if (channel->is_asked || channel->is_wanted != channel->is_sent) {
             struct batch *batch = channel->is_wanted ? &on : &off;
             batch->args[batch->count++] = (struct redis_arg){channel->name, channel->len};
             channel->is_sent = channel->is_wanted;
+            channel->is_asked = false;
             channel->confirmations++;
             if (batch->count == CHANNELS_A_COMMAND)
                 send_batch(link, batch);

@@ -8,6 +8,7 @@
 #include "weft/io/redis_link.h"
 
 #include <hiredis/hiredis.h>
+#include <signal.h>
 #include <uv.h>
 
 struct link_world {
@@ -99,6 +100,7 @@ static void link_world_late(uv_timer_t *timer)
 static void link_world_init(struct link_world *world)
 {
     *world = (struct link_world){0};
+    signal(SIGPIPE, SIG_IGN); /* as log_setup does in the server */
     uv_loop_init(&world->loop);
     uv_timer_init(&world->loop, &world->deadline);
     world->deadline.data = world;

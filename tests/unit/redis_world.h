@@ -219,6 +219,7 @@ CHECK_UNUSED static void redis_world_kill(struct redis_world *redis)
 static void redis_world_init(struct redis_world *redis)
 {
     *redis = (struct redis_world){.program = "redis-server"};
+    signal(SIGPIPE, SIG_IGN); /* as log_setup does in the server */
     if (!redis_world_is_there() && !getenv("CI"))
         SKIP("there is no redis-server");
     const char *temp = getenv("TMPDIR");
