@@ -2,6 +2,7 @@
  * What can fail comes back in the answer (state_redis_answers.c); here nothing fails. */
 #include "state_redis_call.h"
 #include "epoch.h"
+#include "failpoint.h"
 #include "redis_scripts.h"
 #include "weft/base/blob.h"
 #include "weft/base/mem.h"
@@ -15,10 +16,8 @@
 #include <uv.h>
 
 #define OFFER_KEPT_MS 60000u
-#define ASK_MS 500u /* where others may live */
-#define ASK_LONG_MS                                                                                \
-    3000u                 /* where Redis has just been replaced, and others are on their way back  \
-                           */
+#define ASK_MS 500u       /* where others may live */
+#define ASK_LONG_MS 3000u /* where Redis was just replaced, and others are on their way back */
 #define SETTLED_MS 10000u /* after which everybody who lives has come back */
 
 static struct state_redis *redis_of(struct state *state)
@@ -41,7 +40,7 @@ static uint64_t ask_ms(const struct state_redis *state)
     return now < state->started_ms + SETTLED_MS ? ASK_MS : 0;
 }
 
-/* Who it is: as the hint has it (an array), and as the people have it (the tail of an object). */
+/* Who it is: as the hint has it (an array), and as the people have it (inside an object). */
 static void add_person(struct call *call, const struct state_open *open)
 {
     const char *user = open->user ? open->user : "", *name = open->name ? open->name : "";
@@ -58,7 +57,7 @@ static void add_person(struct call *call, const struct state_open *open)
     buf_add_json(&text, user, strlen(user));
     buf_add_text(&text, ",\"name\":");
     buf_add_json(&text, name, strlen(name));
-    buf_printf(&text, ",\"color\":%d}", open->color);
+    buf_printf(&text, ",\"color\":%d", open->color);
     call_add(call, text.data, text.len);
     buf_close(&text);
 }
@@ -125,6 +124,7 @@ static void call_append(struct state *state, const struct state_ticket *ticket,
     }
     if (bytes > HINT_BODY_MAX)
         call->state->counts->hints_too_big++;
+    failpoint_hit("before_append");
     call_send(call);
 }
 
@@ -436,6 +436,7 @@ void state_redis_up(struct state_redis *state, const struct redis_server *server
         state->replaced_ms = now_ms();
     snprintf(state->run, sizeof(state->run), "%s", server->run_id);
     state->started_ms = now_ms() - server->uptime_ms;
+    state->is_up = true;
     call_load_scripts(state);
     if (state->port.sink.link)
         state->port.sink.link(state->port.sink.owner, true);
@@ -443,6 +444,9 @@ void state_redis_up(struct state_redis *state, const struct redis_server *server
 
 void state_redis_down(struct state_redis *state)
 {
+    if (!state->is_up)
+        return;
+    state->is_up = false;
     if (state->port.sink.link)
         state->port.sink.link(state->port.sink.owner, false);
 }

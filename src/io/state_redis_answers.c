@@ -2,6 +2,7 @@
  * is a result, by the table below; what follows is as the script's last lines say. Texts and
  * messages stay in the reply and in references of this file until the sink has returned. */
 #include "state_redis_call.h"
+#include "failpoint.h"
 #include "redis_scripts.h"
 #include "weft/base/blob.h"
 #include "weft/base/log.h"
@@ -160,7 +161,11 @@ static void answer_appended(struct answer *answer)
     is_sound(answer);
     appended.result = answer->result;
     appended.problem = answer->problem;
+    if (appended.result == STATE_OK)
+        failpoint_hit("after_append");
     sink_of(answer)->appended(sink_of(answer)->owner, &appended);
+    if (appended.result == STATE_OK)
+        failpoint_hit("after_ack");
     free_blobs(missing, appended.missing_count);
 }
 

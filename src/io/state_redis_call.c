@@ -102,9 +102,20 @@ static void replied(void *owner, void *data, struct redisReply *reply)
     call_free(call);
 }
 
+static void refused(void *owner, void *data, struct redisReply *reply)
+{
+    (void)owner, (void)reply;
+    call_answer(data, NULL);
+    call_free(data);
+}
+
 void call_send(struct call *call)
 {
     struct state_redis *state = call->state;
+    if (!state->is_up) { /* a command that does nothing, for its answer comes on a later turn */
+        redis_link_send(state->link, &(struct redis_arg){"PING", 4}, 1, refused, call);
+        return;
+    }
     const struct redis_script *script = state->scripts[call->script];
     struct redis_arg *args = mem_realloc_array(NULL, call->count + 2, sizeof(*args));
     args[0] = call->is_whole ? (struct redis_arg){"EVAL", 4} : (struct redis_arg){"EVALSHA", 7};

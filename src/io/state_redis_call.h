@@ -42,6 +42,7 @@ struct state_redis {
     struct redis_link *link;
     struct redis_counts *counts;
     const struct redis_script *scripts[SCRIPTS];
+    bool is_up;             /* between state_redis_up and state_redis_down */
     char run[48];           /* of Redis, as last seen; "" before the first time */
     uint64_t started_ms;    /* Redis, on this process' clock */
     uint64_t replaced_ms;   /* when another run was met than before; 0 = never */

@@ -1,7 +1,7 @@
 #!lua
 -- with files, load, people
 --
--- cid (0: only look), k, nonce, user, [user, name, color] as JSON, the rest of who it is as JSON,
+-- cid (0: only look), k, nonce, user, [user, name, color] as JSON, the same inside a JSON object,
 -- want_tree, lease_ms, load_ms, whether a restart may be trusted, ask_ms, save_after_ms.
 local cid, k, nonce, user, words, who = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 local lease_ms, load_ms, ask_ms = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[14])
