@@ -52,17 +52,17 @@ export class Cluster {
  * @property {() => number} random
  * @property {object} [config] over what is set above
  * @property {Record<string, string>} [env]
- * @property {(index: number) => string[]} [wrap] a command that runs an instance
+ * @property {import("./netns.mjs").Island} [island] where the first one runs
  *
  * @param {{after: (fn: () => Promise<void>) => void}} t @param {Options} options
  */
-export async function startCluster(t, { urls, random, config, env, wrap }) {
+export async function startCluster(t, { urls, random, config, env, island }) {
   const instances = [];
   for (const [i, url] of urls.entries()) {
     const server = new Server(await mkdtemp(path.join(tmpdir(), "weft-test-")), {
       config: merge(CONFIG, config),
       env: { ...env, REDIS_URL: url },
-      wrap: wrap?.(i),
+      ...(i === 0 && island && { wrap: island.wrap, host: island.host }),
     });
     t.after(() => server.remove());
     instances.push(server);

@@ -9,7 +9,10 @@ import WebSocket from "ws";
 import { within } from "./wait.mjs";
 
 export class CollabClient {
-  /** @param {{url: () => string, project: string, path: string}} options */
+  /**
+   * @param {{url: () => string, project: string, path: string, mayReset?: boolean}} options
+   *   mayReset: where the log does not reach back it begins anew, without what it had not sent
+   */
   constructor(options) {
     this.options = options;
     this.k = 0;
@@ -106,8 +109,11 @@ export class CollabClient {
         else this.send({ t: "open", path: this.options.path });
         break;
       case "file":
-        if (this.state) throw new Error(`a snapshot in the place of a resume: ${message.reset}`);
+        if (this.state && !this.options.mayReset)
+          throw new Error(`a snapshot in the place of a resume: ${message.reset}`);
         this.f = message.f;
+        this.n = Math.max(this.n, message.n);
+        this.inflight = 0;
         this.state = EditorState.create({
           doc: message.text,
           extensions: [collab({ startVersion: message.v, clientID: String(this.cid) })],

@@ -4,6 +4,7 @@
  *
  *     const fake = await startFakeRedis(t, redis.port);
  *     fake.answer = ([name]) => name === "EVALSHA" ? "-BUSY Redis is busy running a script.\r\n" : null;
+ *     fake.deliver = (message) => [message, message];     // of a subscription: twice, late, or never
  *     fake.greeting = "-ERR max number of clients reached\r\n";    // to whom connects, and that is all
  *     fake.answered                                                // how many it answered itself
  */
@@ -80,9 +81,18 @@ class Talk {
 
   /** @param {Buffer} data */
   tell(data) {
-    if (this.subscribes) return void this.near.write(data); // answers and messages: not counted
     this.told = Buffer.concat([this.told, data]);
-    this.settle();
+    if (this.subscribes) this.deliver();
+    else this.settle();
+  }
+
+  /** Answers and messages come as they come: nothing is counted. */
+  deliver() {
+    for (let end; (end = replyEnd(this.told, 0)) > 0; this.told = this.told.subarray(end)) {
+      const frame = this.told.subarray(0, end);
+      const isMessage = frame.includes("\r\nmessage\r\n");
+      for (const each of isMessage ? this.fake.deliver(frame) : [frame]) this.near.write(each);
+    }
   }
 
   settle() {
@@ -114,6 +124,8 @@ export class FakeRedis {
     this.talks = new Set();
     /** @type {(words: string[]) => string | Buffer | null} */
     this.answer = () => null;
+    /** @type {(message: Buffer) => Buffer[]} */
+    this.deliver = (message) => [message];
     this.server = net.createServer((near) => {
       if (!this.greeting)
         return void this.talks.add(new Talk(this, near, net.connect(target, "127.0.0.1")));

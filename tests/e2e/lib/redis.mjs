@@ -29,7 +29,9 @@ const KEEPS = {
 /**
  * @typedef {object} Options
  * @property {keyof KEEPS} [keeps] default "always"
+ * @property {string} [also] a further address to listen on
  * @property {string[]} [args] further settings: ["--maxmemory", "1mb"]
+ * @property {(folder: string) => Record<string, string>} [env] of the process
  * @property {string[]} [login] how `cli` gets in where the settings need it: ["-a", "secret"]
  */
 
@@ -80,12 +82,16 @@ export class Redis {
   async run(port) {
     const child = spawn(
       "redis-server",
-      ["--port", String(port), "--bind", "127.0.0.1", "--dir", this.data].concat(
+      ["--port", String(port), "--dir", this.data, "--bind", "127.0.0.1"].concat(
+        this.options.also ? [this.options.also, "--protected-mode", "no"] : [],
         ["--enable-debug-command", "local"],
         KEEPS[this.options.keeps ?? "always"],
         this.options.args ?? [],
       ),
-      { stdio: ["ignore", "pipe", "pipe"] },
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { ...process.env, ...this.options.env?.(this.folder) },
+      },
     );
     this.process = child;
     const begin = this.log.length;

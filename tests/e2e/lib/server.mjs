@@ -27,6 +27,7 @@ export const LONG = Boolean(process.env.WEFT_LONG);
  * @property {object} [config] contents of the configuration file
  * @property {string[]} [args] further flags
  * @property {Record<string, string>} [env]
+ * @property {string} [host] where it listens, if not on the loopback
  * @property {string[]} [wrap] a command that runs weftd: ["setarch", "-R"]
  */
 
@@ -44,12 +45,16 @@ export class Server {
     this.log = "";
   }
 
+  get host() {
+    return this.options.host ?? "127.0.0.1";
+  }
+
   get url() {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.host}:${this.port}`;
   }
 
   get ws() {
-    return `ws://127.0.0.1:${this.port}/`;
+    return `ws://${this.host}:${this.port}/`;
   }
 
   get pid() {
@@ -63,7 +68,7 @@ export class Server {
 
   /** Starts it, on the port it had before if there was one, and waits for the line `ready …`. */
   async start() {
-    const args = ["--host", "127.0.0.1", "--port", String(this.port), "--data", this.data];
+    const args = ["--host", this.host, "--port", String(this.port), "--data", this.data];
     if (this.options.config) {
       const file = path.join(this.folder, "weftd.json");
       await writeFile(file, JSON.stringify(this.options.config));

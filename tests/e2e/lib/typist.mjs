@@ -88,11 +88,18 @@ export class Typist {
     /** The snapshot that this epoch began with. */
     this.snapshot = { v: 0, text: "" };
     this.resets = 0;
-    /** Said by the server: Redis is away. */
+    /** Said by the server: Redis is away; and how often it was. */
     this.degraded = false;
+    this.degradations = 0;
+    /** @type {number[]} the codes its connections ended with */
+    this.closes = [];
+    this.isAway = false;
     /** How long it was without the file, each time, in ms. @type {number[]} */
     this.gaps = [];
     this.lostAt = 0;
+    /** From sending to acknowledgement, each, in ms. @type {number[]} */
+    this.waits = [];
+    this.sentAt = 0;
     this.attempts = 0;
     /** @type {string[]} what must not happen */
     this.faults = [];
@@ -107,7 +114,7 @@ export class Typist {
   }
 
   connect() {
-    if (!this.running) return;
+    if (!this.running || this.isAway) return;
     this.open = false;
     this.k += 1;
     const socket = new WebSocket(this.options.url(), "weft.v1", { perMessageDeflate: false });
@@ -127,6 +134,7 @@ export class Typist {
     socket.on("error", () => {});
     socket.on("close", (code) => {
       if (socket !== this.socket) return;
+      this.closes.push(code);
       this.expect(CLOSE_CODES.includes(code), `I9: closed with ${code}`);
       this.lose();
       const pause = Math.min(BACKOFF_MAX_MS, 25 * 2 ** this.attempts++);
@@ -143,6 +151,18 @@ export class Typist {
   /** Cuts the wire; it comes back by itself. */
   cut() {
     this.socket?.terminate();
+  }
+
+  /** Cuts the wire, and stays away until `comeBack`; what it types waits. */
+  leave() {
+    this.isAway = true;
+    this.lose();
+    this.cut();
+  }
+
+  comeBack() {
+    this.isAway = false;
+    this.connect();
   }
 
   stop() {
@@ -191,6 +211,7 @@ export class Typist {
         break;
       case "degraded":
         this.degraded = message.on;
+        if (message.on) this.degradations += 1;
         break;
       case "error":
         if (message.code !== "busy") this.faults.push(`error ${message.code}: ${message.msg}`);
@@ -299,6 +320,7 @@ export class Typist {
     this.buffer = null;
     this.sent.set(this.n, this.unsent);
     this.unsent = { typed: [], deleted: [] };
+    this.sentAt = performance.now();
     this.sendInflight();
   }
 
@@ -306,6 +328,7 @@ export class Typist {
   confirm(n) {
     this.v += 1;
     this.acked.set(n, this.v);
+    this.waits.push(performance.now() - this.sentAt);
     this.base = /** @type {{c: ChangeSet}} */ (this.inflight).c.apply(this.base);
     this.inflight = null;
     this.note();

@@ -10,6 +10,8 @@
 import assert from "node:assert/strict";
 import { startCluster } from "./cluster.mjs";
 import { checkHistory } from "./history.mjs";
+import { startFakeRedis } from "./fake_redis.mjs";
+import { startIsland } from "./netns.mjs";
 import { startProxy } from "./proxy.mjs";
 import { SEED, generator } from "./random.mjs";
 import { Raw } from "./raw.mjs";
@@ -29,10 +31,13 @@ const PATH = "main.c";
  * @property {number} [instances] default 2
  * @property {number} [typists] default 4
  * @property {boolean} [proxied] a proxy stands between each instance and Redis
+ * @property {boolean} [fakes] or a fake Redis
+ * @property {boolean} [islanded] instance 0 is on a network of its own
  * @property {boolean} [mayReset] history may be lost: another epoch is no fault
  * @property {import("./redis.mjs").Options} [redis]
  * @property {object} [config] of the instances
  * @property {Record<string, string>} [env]
+ * @property {typeof Typist} [Typist] the kind of typist
  * @property {number} [seed]
  */
 
@@ -45,6 +50,8 @@ export class World {
     this.random = generator(options.seed ?? SEED);
     /** @type {import("./proxy.mjs").Proxy[]} */
     this.proxies = [];
+    /** @type {import("./fake_redis.mjs").FakeRedis[]} */
+    this.fakes = [];
     /** @type {Typist[]} */
     this.typists = [];
   }
@@ -55,17 +62,18 @@ export class World {
   }
 
   async start() {
-    const { instances = 2, typists = 4, redis, proxied, config, env } = this.options;
-    this.redis = await startRedis(this.t, redis);
-    if (proxied)
-      for (let i = 0; i < instances; i++)
-        this.proxies.push(await startProxy(this.t, this.redis.port));
-    this.cluster = await startCluster(this.t, {
-      urls: Array.from({ length: instances }, (_, i) => this.proxies[i]?.url ?? this.redis.url),
-      random: this.random,
-      config,
-      env,
-    });
+    const { instances = 2, typists = 4, proxied, fakes, islanded, config, env } = this.options;
+    const { t, random } = this;
+    this.island = islanded ? await startIsland(t) : undefined;
+    this.redis = await startRedis(t, { ...this.options.redis, also: this.island?.redis });
+    const { port } = this.redis;
+    for (let i = 0; i < instances && proxied; i++) this.proxies.push(await startProxy(t, port));
+    for (let i = 0; i < instances && fakes; i++) this.fakes.push(await startFakeRedis(t, port));
+    const at = (/** @type {number} */ i) => this.proxies[i] ?? this.fakes[i] ?? this.redis;
+    const urls = Array.from({ length: instances }, (_, i) => at(i).url);
+    if (this.island) urls[0] = `redis://${this.island.redis}:${port}`;
+    const { island } = this;
+    this.cluster = await startCluster(t, { urls, random, config, env, island });
     await this.makeFile();
     this.t.after(() => this.typists.forEach((typist) => typist.stop()));
     for (let i = 0; i < typists; i++) this.addTypist();
@@ -89,14 +97,14 @@ export class World {
       id: this.typists.length,
       random: this.random,
       mayReset: this.options.mayReset,
-      url: () => options.home?.ws ?? this.cluster.url(),
+      url: () => (options.home?.isRunning ? options.home.ws : this.cluster.url()),
     };
-    const typist = new Typist(options);
+    const typist = new (this.options.Typist ?? Typist)(options);
     this.typists.push(typist);
     return typist;
   }
 
-  /** Sends typists to one instance for good. @param {import("./server.mjs").Server} server @param {Typist[]} typists */
+  /** Sends typists to one instance, for as long as it runs. @param {import("./server.mjs").Server} server @param {Typist[]} typists */
   async settleAt(server, typists) {
     for (const typist of typists) {
       typist.options.home = server;
@@ -121,11 +129,12 @@ export class World {
       .join(", ");
   }
 
-  /** @template T @param {() => T | Promise<T>} condition @param {string} what */
-  async until(condition, what) {
+  /** @template T @param {() => T | Promise<T>} condition @param {string} what @param {number} [ms] */
+  async until(condition, what, ms) {
     await until(
       async () => this.faults.length > 0 || (await condition()),
       () => `${what}: ${this.describe()}`,
+      ms,
     );
     assert.deepEqual(this.faults, []);
   }
@@ -135,8 +144,8 @@ export class World {
   }
 
   /** Some type something, whoever is there. */
-  typeOnce(typists = this.typists) {
-    for (const typist of typists) if (this.random() < 0.5) typist.type();
+  typeOnce() {
+    for (const typist of this.typists) if (this.random() < 0.5) typist.type();
   }
 
   /**
@@ -148,7 +157,8 @@ export class World {
     const isDone = typeof goal === "number" ? () => this.acked >= most : goal;
     await this.until(() => {
       const done = isDone();
-      if (!done) for (const typist of typists) if (!typist.buffer) this.typeOnce([typist]);
+      if (!done)
+        for (const typist of typists) if (!typist.buffer && this.random() < 0.5) typist.type();
       return done;
     }, "what is typed to be acknowledged");
   }
@@ -168,6 +178,26 @@ export class World {
     const response = await fetch(`${server.url}/api/v1/projects/${this.project}/files/${PATH}`);
     assert.equal(response.status, 200);
     return response.text();
+  }
+
+  /** Everybody types, whatever is acknowledged, until the condition holds. @param {() => unknown} condition @param {string} what */
+  async typeUntil(condition, what) {
+    await this.until(() => {
+      for (const typist of this.typists) if (!typist.buffer) typist.type();
+      return condition();
+    }, what);
+  }
+
+  /**
+   * Something happens, once all is acknowledged, under which no edit may be: the log stands still, and so does everybody.
+   * @param {() => Promise<unknown>} during
+   */
+  async standsStill(during) {
+    const look = async () => (await readRoom(this.redis, this.project)).files[PATH].version;
+    const begin = await look();
+    await during();
+    assert.equal(await look(), begin);
+    for (const { v } of this.typists) assert.equal(v, begin);
   }
 
   /** A number of /metrics. @param {import("./server.mjs").Server} server @param {string} name */
