@@ -175,4 +175,6 @@ static CHECK_UNUSED void backends_close(void)
         redis_world_remove(&redis_backend_world.server);
 }
 
+#include "model_backend.h"
+
 #endif

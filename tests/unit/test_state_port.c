@@ -410,7 +410,7 @@ static void leaving_loses_nothing(struct probe *probe)
 
 /* ---- the backends ---- */
 
-static const struct backend *const backends[] = {&sqlite_backend, &redis_backend};
+static const struct backend *const backends[] = {&sqlite_backend, &redis_backend, &model_backend};
 
 static const struct backend *backend;
 static void (*this_case)(struct probe *probe);
