@@ -13,7 +13,7 @@
 #define BOB 6u
 #define WAIT_MS 15000
 
-static const struct backend *const shared_backends[] = {&redis_backend};
+static const struct backend *const shared_backends[] = {&redis_backend, &model_backend};
 
 static const struct backend *backend; /* that the test runs on */
 static bool is_started;
