@@ -2,6 +2,7 @@
 #include "model_redis.h"
 #include "weft/base/blob.h"
 #include "weft/base/utf.h"
+#include "weft/protocol/message.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,27 +82,21 @@ static void tell_again(struct model *model, const struct model_project *project,
                        struct state_treed *out)
 {
     const struct blob *line = project->events[project->event_count - 1 - (project->e - e)];
-    struct state_tree_entry *entries = arena_alloc(&model->arena, line->len * sizeof(*entries));
-    const char *at = strstr(line->data, "\"list\":[");
-    const char *key = at ? "[" : "\"f\":";
-    at = at ? at + strlen("\"list\":[") : line->data;
-    while ((at = strstr(at, key)) != NULL) {
-        struct state_tree_entry *entry = &entries[out->entry_count++];
-        char *end;
-        entry->f = strtoull(at + strlen(key), &end, 10);
-        const char *path = strchr(strchr(end, ',') + 1, '"');
-        if (key[0] == '"')
-            path = strstr(end, "\"path\":") + strlen("\"path\":");
-        size_t len = strcspn(path + 1, "\"");
-        entry->path = arena_copy(&model->arena, path + 1, len);
-        const struct model_file *file = model_find_file(project, entry->f);
-        entry->rev = file ? file->rev : 0;
-        at = path + 1 + len;
-        if (key[0] == '"')
-            break;
+    struct relayed_fs fs;
+    if (decode_fs(line->data, line->len, &fs, NULL) != ERR_OK)
+        abort();
+    struct state_tree_entry *entries =
+        arena_alloc(&model->arena, fs.event.count * sizeof(*entries));
+    for (size_t i = 0; i < fs.event.count; i++) {
+        const struct fs_entry *was = &fs.event.entries[i];
+        const struct model_file *file = model_find_file(project, was->f);
+        entries[i] = (struct state_tree_entry){
+            was->f, file ? file->rev : 0, arena_copy(&model->arena, was->path, strlen(was->path))};
     }
     out->entries = entries;
+    out->entry_count = fs.event.count;
     out->e = e;
+    relayed_fs_close(&fs);
 }
 
 /* ---- planning ---- */

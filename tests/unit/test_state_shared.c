@@ -186,6 +186,302 @@ static void a_poll_tells_what_has_moved(void)
     CHECK_EQ_INT(probe->got.mark_count, 0);
 }
 
+/* ---- requests that come twice ---- */
+
+static void a_tree_request_that_comes_twice_is_done_once(void)
+{
+    struct probe *first = begin_plain(), *second = second_of(first);
+    struct state_tree create = {.op = TREE_CREATE,
+                                .by = ANN,
+                                .nonce = 7,
+                                .path = "a \"b\" c.txt",
+                                .text = "x",
+                                .eol = "\r\n",
+                                .len = 1,
+                                .files_max = 3};
+    for (int i = 0; i < 2; i++) {
+        struct probe *probe = i == 0 ? first : second; /* full now, and yet told */
+        CHECK_EQ_INT(probe_tree(probe, &create), STATE_OK);
+        CHECK_EQ_INT(probe->got.e, 1);
+        REQUIRE(probe->got.entry_count == 1);
+        CHECK_EQ_INT(probe->got.entries[0].f, 3);
+        CHECK_EQ_INT(probe->got.entries[0].rev, 1);
+        CHECK_EQ_STR(probe->got.entries[0].path, "a \"b\" c.txt");
+    }
+    create.files_max = 0;
+    create.nonce = 8;
+    CHECK_EQ_INT(probe_tree(first, &create), STATE_EXISTS);
+    create.nonce = 7;
+    create.by = BOB;
+    CHECK_EQ_INT(probe_tree(first, &create), STATE_EXISTS);
+
+    struct state_tree move = {
+        .op = TREE_RENAME, .by = ANN, .nonce = 9, .from = "src/", .path = "lib/"};
+    struct state_tree delete = {.op = TREE_DELETE, .by = 0, .nonce = 9, .f = 2};
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ_INT(probe_tree(second, &move), STATE_OK);
+        CHECK(second->got.folder);
+        CHECK_EQ_INT(second->got.e, 2);
+        REQUIRE(second->got.entry_count == 1);
+        CHECK_EQ_STR(second->got.entries[0].path, "lib/b.txt");
+    }
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ_INT(probe_tree(first, &delete), STATE_OK);
+        CHECK_EQ_INT(first->got.e, 3);
+        CHECK(!first->got.folder);
+    }
+    CHECK_EQ_INT(probe_ask_events(first, 0), STATE_OK);
+    REQUIRE(first->got.message_count == 3);
+    CHECK_EQ_STR(first->got.messages[2], "{\"t\":\"fs\",\"e\":3,\"op\":\"delete\",\"f\":2,"
+                                         "\"path\":\"lib/b.txt\"}");
+}
+
+static void an_append_that_comes_twice_is_done_once(void)
+{
+    struct probe *first = begin_plain(), *second = second_of(first);
+    CHECK_EQ_INT(probe_append(first, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
+    CHECK_EQ_INT(probe_append(first, 1, 0, ANN, 1, 1, 4, "x"), STATE_CONFLICT);
+    CHECK_EQ_INT(first->got.message_count, 1); /* its own */
+    CHECK_EQ_INT(probe_append(second, 1, 1, ANN, 1, 1, 5, "x"), STATE_SEEN);
+    check_text(second, 1, "basex");
+}
+
+/* Two instances write without knowing of each other; replies are lost, and texts are checkpointed
+ * at any time. Nothing is lost or doubled, and the log has no gap. */
+static void two_instances_write_one_log(void)
+{
+    struct probe *probes[2] = {begin(&(struct backend_options){.history = 16})};
+    uint64_t seed = check_seed(), versions[2] = {0, 0}, n[2] = {0, 0};
+    size_t lost = 0, conflicts = 0;
+    probes[1] = second_of(probes[0]);
+    for (int i = 0; i < 400; i++) {
+        size_t who = check_random(&seed) % 2;
+        struct probe *probe = probes[who];
+        const char *letter = who == 0 ? "a" : "b";
+        enum state_result result;
+        do {
+            uint64_t v = versions[who];
+            result = probe_append(probe, 1, v, 100 + who, n[who] + 1, 0, 4 + v, letter);
+            versions[who] = probe->got.version;
+            conflicts += result == STATE_CONFLICT;
+            if (result == STATE_TRIMMED && probe_read(probe, 1, true, 0) == STATE_OK)
+                versions[who] = probe->got.version;
+        } while (result == STATE_CONFLICT || result == STATE_TRIMMED);
+        CHECK_EQ_INT(result, STATE_OK);
+        n[who]++;
+        if (check_random(&seed) % 4 == 0) { /* and again, as if nothing had been heard */
+            uint64_t v = versions[who];
+            CHECK_EQ_INT(probe_append(probe, 1, v, 100 + who, n[who], 0, 4 + v, letter),
+                         STATE_SEEN);
+            lost++;
+        }
+        if (check_random(&seed) % 16 == 0) {
+            char *text = probe_fold(probe, 1);
+            probe_checkpoint(probe, 1, probe->got.version, text);
+            free(text);
+        }
+    }
+    CHECK(lost > 0 && conflicts > 0);
+    char *text = probe_fold(probes[0], 1);
+    size_t count[2] = {0, 0};
+    for (const char *c = text; *c; c++)
+        count[*c == 'b']++;
+    CHECK_EQ_INT(count[1], n[1] + 1); /* of "base" */
+    CHECK_EQ_INT(strlen(text), 4 + n[0] + n[1]);
+    check_text(probes[1], 1, text);
+    free(text);
+}
+
+/* ---- checkpoints ---- */
+
+static void a_checkpoint_only_goes_forward(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.history = 16});
+    char text[64] = "base";
+    for (uint64_t v = 0; v < 40; v++) {
+        CHECK_EQ_INT(probe_append(probe, 1, v, ANN, v + 1, 1, 4 + v, "x"), STATE_OK);
+        strcat(text, "x");
+    }
+    CHECK_EQ_INT(probe_checkpoint(probe, 1, 0, "base"), STATE_STALE);
+    CHECK_EQ_INT(probe_checkpoint(probe, 1, 41, "?"), STATE_STALE);
+    char part[64];
+    snprintf(part, sizeof(part), "%.34s", text);
+    CHECK_EQ_INT(probe_checkpoint(probe, 1, 30, part), STATE_OK);
+    CHECK_EQ_INT(probe->got.version, 30);
+    CHECK_EQ_INT(probe_checkpoint(probe, 1, 30, "?"), STATE_STALE);
+    CHECK_EQ_INT(probe_checkpoint(probe, 1, 29, "?"), STATE_STALE);
+    check_text(probe, 1, text);
+    /* 16 entries below it stay. */
+    CHECK_EQ_INT(probe_read(probe, 1, false, 14), STATE_OK);
+    CHECK_EQ_INT(probe->got.message_count, 26);
+    CHECK_EQ_INT(probe_read(probe, 1, false, 13), STATE_TRIMMED);
+    CHECK_EQ_INT(probe_append(probe, 1, 20, BOB, 1, 0, 24, "y"), STATE_CONFLICT);
+    CHECK_EQ_INT(probe->got.message_count, 20);
+    CHECK_EQ_INT(probe_append(probe, 1, 13, BOB, 1, 0, 17, "y"), STATE_TRIMMED);
+    CHECK_EQ_INT(probe_checkpoint(probe, 1, 40, text), STATE_OK);
+    check_text(probe, 1, text);
+    CHECK_EQ_INT(probe_delete(probe, 1, NULL), STATE_OK);
+    CHECK_EQ_INT(probe_checkpoint(probe, 1, 41, text), STATE_GONE);
+}
+
+static void events_are_trimmed(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.events = 16});
+    for (int i = 0; i < 20; i++) {
+        char path[16];
+        snprintf(path, sizeof(path), "f%d.txt", i);
+        CHECK_EQ_INT(probe_new_file(probe, path, ""), STATE_OK);
+    }
+    CHECK_EQ_INT(probe_ask_events(probe, 3), STATE_TRIMMED);
+    CHECK_EQ_INT(probe_ask_events(probe, 4), STATE_OK);
+    CHECK_EQ_INT(probe->got.message_count, 16);
+}
+
+/* ---- saving ---- */
+
+static void one_flushes_a_project_that_is_due(void)
+{
+    struct probe *first = begin(&(struct backend_options){.save_after_ms = 1});
+    struct probe *second = second_of(first);
+    UNTIL(probe_claim(first, 60000) == STATE_OK);
+    CHECK_EQ_STR(first->got.project, "demo");
+    char *lease = mem_strdup(first->got.token);
+    CHECK_EQ_INT(probe_claim(second, 60000), STATE_NO_PROJECT);
+    CHECK_EQ_INT(probe_append(second, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
+    CHECK_EQ_INT(probe_claim(second, 60000), STATE_NO_PROJECT);
+    probe_settle(first, "another", 0);
+    probe_settle(first, lease, 0);
+    CHECK_EQ_INT(probe_claim(first, 60000), STATE_OK);
+    probe_settle(first, first->got.token, 600000);
+    CHECK_EQ_INT(probe_claim(first, 60000), STATE_NO_PROJECT);
+    free(lease);
+}
+
+static void a_dead_flusher_leaves_the_job(void)
+{
+    struct probe *first = begin(&(struct backend_options){.save_after_ms = 1});
+    struct probe *second = second_of(first);
+    UNTIL(probe_claim(first, 300) == STATE_OK);
+    char *lease = mem_strdup(first->got.token);
+    UNTIL(probe_claim(second, 60000) == STATE_OK);
+    probe_settle(first, lease, 0); /* not its any more */
+    CHECK_EQ_INT(probe_claim(first, 60000), STATE_NO_PROJECT);
+    free(lease);
+}
+
+static void without_a_repository_nothing_is_due(void)
+{
+    struct probe *probe = begin_plain();
+    CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
+    CHECK_EQ_INT(probe_claim(probe, 60000), STATE_NO_PROJECT);
+    CHECK_EQ_INT(probe_ask_dirty(probe, 10), STATE_OK);
+    CHECK_EQ_INT(probe->got.dirty_count, 2); /* for a repository that comes later */
+    CHECK_EQ_INT(probe_delete(probe, 2, NULL), STATE_OK);
+    CHECK_EQ_INT(probe_ask_dirty(probe, 10), STATE_OK);
+    CHECK_EQ_INT(probe->got.dirty_count, 1); /* of a file that was never saved nothing is left */
+}
+
+static void what_has_changed_since_stays_dirty(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.save_after_ms = 1000});
+    backend->pass(5); /* another millisecond */
+    CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
+    CHECK_EQ_INT(probe_ask_dirty(probe, 1), STATE_OK);
+    REQUIRE(probe->got.dirty_count == 1);
+    CHECK_EQ_INT(probe->got.dirty[0].f, 2); /* the one that waits longest */
+    CHECK_EQ_INT(probe_ask_dirty(probe, 10), STATE_OK);
+    REQUIRE(probe->got.dirty_count == 2);
+    CHECK_EQ_INT(probe->got.members, 1);
+    CHECK_EQ_INT(probe->got.dirty[1].f, 1);
+    CHECK_EQ_INT(probe->got.dirty[1].rev, 2);
+    CHECK_EQ_INT(probe->got.dirty[1].version, 1);
+    CHECK_EQ_STR(probe->got.dirty[1].path, "a.txt");
+    CHECK_EQ_INT(probe_tell_saved(probe, 1, 1, 0), STATE_OK);
+    CHECK_EQ_INT(probe->got.dirty_left, 2);
+    CHECK_EQ_INT(probe_tell_saved(probe, 1, 2, 1), STATE_OK);
+    CHECK_EQ_INT(probe->got.dirty_left, 1);
+    CHECK_EQ_INT(probe_rename(probe, 1, NULL, "c.txt"), STATE_OK);
+    CHECK_EQ_INT(probe_tell_saved(probe, 1, 2, 1), STATE_OK); /* late */
+    CHECK_EQ_INT(probe->got.dirty_left, 2);
+    CHECK_EQ_INT(probe_tell_saved(probe, 1, 1, 0), STATE_OK);
+    CHECK_EQ_INT(probe_read(probe, 1, true, 0), STATE_OK);
+    CHECK_EQ_INT(probe->got.saved_version, 1);
+}
+
+static void a_deleted_file_is_remembered_until_it_is_saved(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.save_after_ms = 1000});
+    CHECK_EQ_INT(probe_append(probe, 2, 0, ANN, 1, 1, 0, "x"), STATE_OK);
+    CHECK_EQ_INT(probe_delete(probe, 2, NULL), STATE_OK);
+    CHECK_EQ_INT(probe_tell_saved(probe, 2, 2, 1), STATE_OK); /* as it was before */
+    CHECK_EQ_INT(probe_tell_saved(probe, 1, 1, 0), STATE_OK);
+    CHECK_EQ_INT(probe_ask_dirty(probe, 10), STATE_OK);
+    REQUIRE(probe->got.dirty_count == 1);
+    CHECK_EQ_INT(probe->got.dirty[0].f, 2);
+    CHECK_EQ_INT(probe->got.dirty[0].rev, 3);
+    CHECK_EQ_STR(probe->got.dirty[0].path, "src/b.txt");
+    CHECK(probe->got.dirty[0].deleted);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ_INT(probe_tell_saved(probe, 2, 3, 1), STATE_OK);
+        CHECK_EQ_INT(probe->got.dirty_left, 0);
+    }
+    CHECK_EQ_INT(probe_read(probe, 2, true, 0), STATE_GONE);
+}
+
+static void nothing_remains_of_what_is_saved_and_left(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.save_after_ms = 1});
+    CHECK_EQ_INT(probe_hello(probe, BOB, 0, 31), STATE_OK);
+    CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
+    CHECK_EQ_INT(probe_delete(probe, 2, NULL), STATE_OK);
+    probe_leave(probe, ANN, 1);
+    CHECK_EQ_INT(probe_unload(probe), STATE_BUSY); /* BOB is here */
+    probe_leave(probe, BOB, 1);
+    CHECK_EQ_INT(probe_unload(probe), STATE_BUSY); /* it is dirty */
+    CHECK_EQ_INT(probe_tell_saved(probe, 1, 2, 1), STATE_OK);
+    CHECK_EQ_INT(probe_unload(probe), STATE_BUSY);
+    CHECK_EQ_INT(probe_tell_saved(probe, 2, 2, 0), STATE_OK);
+    UNTIL(probe_claim(probe, 60000) == STATE_OK);
+    char *lease = mem_strdup(probe->got.token);
+    CHECK(backend->keys("demo") > 0);
+    CHECK_EQ_INT(probe_unload(probe), STATE_OK);
+    CHECK_EQ_INT(probe->got.e, 1);
+    CHECK_EQ_INT(probe->got.next_file, 3);
+    CHECK_EQ_STR(probe->got.token, "");
+    CHECK_EQ_INT(backend->keys("demo"), 0);
+    CHECK_EQ_INT(probe_unload(probe), STATE_UNLOADED);
+    probe_settle(probe, lease, 0);
+    CHECK_EQ_INT(probe_claim(probe, 60000), STATE_NO_PROJECT);
+    CHECK_EQ_INT(probe_hello(probe, ANN, 2, 41), STATE_LOAD);
+    CHECK(!probe->got.recover);
+    free(lease);
+}
+
+static void unload_tells_who_populated_it(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.lease_ms = 100, .save_after_ms = 1000});
+    probe->project = "new";
+    CHECK_EQ_INT(probe_hello(probe, ANN, 1, 21), STATE_LOAD);
+    char *token = mem_strdup(probe->got.token);
+    struct state_populate populate = {
+        .token = token, .epoch = "5.x", .name = "N", .template = "", .e = 3, .next_file = 9};
+    CHECK_EQ_INT(probe_populate(probe, &populate), STATE_OK);
+    CHECK_EQ_INT(probe_hello(probe, ANN, 1, 22), STATE_OK);
+    UNTIL(probe_unload(probe) == STATE_OK); /* its instance died */
+    CHECK_EQ_STR(probe->got.token, token);
+    CHECK_EQ_INT(probe->got.e, 3);
+    CHECK_EQ_INT(probe->got.next_file, 9);
+    free(token);
+}
+
+static void the_last_who_leaves_makes_it_due(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.save_after_ms = 600000});
+    CHECK_EQ_INT(probe_claim(probe, 60000), STATE_NO_PROJECT);
+    probe_leave(probe, ANN, 1);
+    UNTIL(probe_claim(probe, 60000) == STATE_OK);
+}
+
 #define CASES(X)                                                                                   \
     X(people_are_shown_everywhere)                                                                 \
     X(the_same_hello_is_no_straggler)                                                              \
@@ -193,7 +489,20 @@ static void a_poll_tells_what_has_moved(void)
     X(whose_lease_has_ended_is_not_here)                                                           \
     X(every_change_is_told_with_the_next_tick)                                                     \
     X(too_much_is_told_without_its_content)                                                        \
-    X(a_poll_tells_what_has_moved)
+    X(a_poll_tells_what_has_moved)                                                                 \
+    X(a_tree_request_that_comes_twice_is_done_once)                                                \
+    X(an_append_that_comes_twice_is_done_once)                                                     \
+    X(two_instances_write_one_log)                                                                 \
+    X(a_checkpoint_only_goes_forward)                                                              \
+    X(events_are_trimmed)                                                                          \
+    X(one_flushes_a_project_that_is_due)                                                           \
+    X(a_dead_flusher_leaves_the_job)                                                               \
+    X(without_a_repository_nothing_is_due)                                                         \
+    X(what_has_changed_since_stays_dirty)                                                          \
+    X(a_deleted_file_is_remembered_until_it_is_saved)                                              \
+    X(nothing_remains_of_what_is_saved_and_left)                                                   \
+    X(unload_tells_who_populated_it)                                                               \
+    X(the_last_who_leaves_makes_it_due)
 
 int main(int argc, char **argv)
 {
