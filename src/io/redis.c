@@ -29,7 +29,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN_MS 10000u     /* for all that redis_open waits for */
 #define NAME_AGAIN_MS 200u /* to look again whether a name has become free */
 #define PROBES_LOST_MOST 3u
 #define VERSION_LEAST 7
@@ -66,6 +65,7 @@ struct redis_config redis_config_default(void)
     return (struct redis_config){.url = "redis://127.0.0.1",
                                  .instance = "",
                                  .secret = "",
+                                 .open_ms = 10000,
                                  .timeout_ms = 2000,
                                  .probe_ms = 2000,
                                  .lease_ms = 10000,
@@ -189,7 +189,7 @@ static void name_answered(void *owner, void *data, redisReply *reply)
     } else {
         /* Perhaps one that died, as after a crash: who is alive renews it. */
         redis->taken_until_ms = until_ms;
-        redis->open_until_ms = uv_now(redis->loop) + left_ms + OPEN_MS;
+        redis->open_until_ms = uv_now(redis->loop) + left_ms + redis->config.open_ms;
         uv_timer_start(&redis->timers[RENEW], renew, NAME_AGAIN_MS, 0);
     }
 }
@@ -379,6 +379,25 @@ static void make_links(struct redis *redis)
 
 /* ---- the whole ---- */
 
+static const char *find_problem(const struct redis *redis)
+{
+    if (!redis_link_is_up(redis->commands))
+        return redis_link_problem(redis->commands);
+    if (!redis_link_is_up(redis->subscriptions))
+        return redis_link_problem(redis->subscriptions);
+    if (!redis->is_heard)
+        return "what this instance tells itself through Redis is not heard";
+    if (redis->is_old)
+        return "Redis 7 or newer is needed";
+    if (!redis->is_understood)
+        return "weft:protocol in Redis is another";
+    if (!redis->is_named)
+        return "another instance has the name of this one";
+    if (redis->promise.durability < redis->config.require)
+        return "Redis promises less than durability.require";
+    return NULL;
+}
+
 static bool is_name(const char *text)
 {
     size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
@@ -408,7 +427,7 @@ static struct redis *make(const struct redis_config *config, uv_loop_t *loop,
     redis->address = address;
     redis->counts = mem_zalloc(sizeof(*redis->counts));
     uv_update_time(loop);
-    redis->open_until_ms = uv_now(loop) + OPEN_MS;
+    redis->open_until_ms = uv_now(loop) + config->open_ms;
     snprintf(redis->commands_name, sizeof(redis->commands_name), "weft-%s-commands",
              config->instance);
     snprintf(redis->subscriptions_name, sizeof(redis->subscriptions_name), "weft-%s-subscriptions",
@@ -438,11 +457,9 @@ static void wait_until_open(struct redis *redis)
         uv_run(redis->loop, UV_RUN_ONCE);
         if (uv_now(redis->loop) < redis->open_until_ms)
             continue;
-        const char *problem = redis_link_problem(redis->commands);
-        if (problem[0] == '\0')
-            problem = redis_link_problem(redis->subscriptions);
+        const char *problem = find_problem(redis);
         error_set(&redis->error, ERR_BUSY, "Redis at %.60s: %.80s",
-                  redis_address_label(redis->address), problem[0] ? problem : "no answer in time");
+                  redis_address_label(redis->address), problem ? problem : "no answer in time");
     }
     uv_timer_stop(timer);
 }
@@ -504,25 +521,6 @@ struct bus *redis_bus(struct redis *redis)
 const char *redis_secret(const struct redis *redis)
 {
     return redis->config.secret[0] ? redis->config.secret : redis->secret;
-}
-
-static const char *find_problem(const struct redis *redis)
-{
-    if (!redis_link_is_up(redis->commands))
-        return redis_link_problem(redis->commands);
-    if (!redis_link_is_up(redis->subscriptions))
-        return redis_link_problem(redis->subscriptions);
-    if (!redis->is_heard)
-        return "what this instance tells itself through Redis is not heard";
-    if (redis->is_old)
-        return "Redis 7 or newer is needed";
-    if (!redis->is_understood)
-        return "weft:protocol in Redis is another";
-    if (!redis->is_named)
-        return "another instance has the name of this one";
-    if (redis->promise.durability < redis->config.require)
-        return "Redis promises less than durability.require";
-    return NULL;
 }
 
 void redis_health(const struct redis *redis, struct redis_health *out)

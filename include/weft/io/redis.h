@@ -24,6 +24,7 @@ struct redis_config {
     const char *url;
     const char *instance;   /* unique among those alive */
     const char *secret;     /* "" = made once and kept in Redis (weft:secret) */
+    uint64_t open_ms;       /* for all that redis_open waits for; 10,000 */
     uint64_t timeout_ms;    /* per command; 2,000 */
     uint64_t probe_ms;      /* between two probes; 2,000; deaf after three without an answer */
     uint64_t lease_ms;      /* of sessions and of the instance's name; 10,000 */
@@ -35,9 +36,15 @@ struct redis_config {
 };
 struct redis_config redis_config_default(void);
 
-/* Connects, reads the settings of Redis, takes the instance's name, the secret: turns the loop
- * until that is done or has failed (10 s; error: Redis cannot be reached, refuses, has another
- * instance of that name, or promises less than require). Borrows nothing. */
+/* Connects, reads the settings of Redis, takes the instance's name, the secret, and hears itself:
+ * turns the loop until that is done or has failed (error: Redis cannot be reached, refuses, is
+ * older than 7, has another instance of that name, or promises less than require). A name whose
+ * holder died is waited for, at most as long as its lease.
+ *
+ * A maxmemory-policy other than noeviction promises nothing, since Redis would delete live files
+ * when it is short of memory: it is refused where require is above REDIS_NONE, and else logged as
+ * an error. Redis' settings are read again at every connection; what has become less than require
+ * by then is logged and a problem of redis_health. Borrows nothing. */
 struct redis *redis_open(const struct redis_config *config, uv_loop_t *loop, struct error *error);
 /* Ends the links in order (the name's lease is given back); what is under way is answered
  * STATE_BUSY before it returns. Freed when the loop has turned. */
