@@ -6,6 +6,9 @@
 
 /* Sends what waits as one batch, unless one is under way. */
 void batch_send(struct file *file);
+/* Applies the entry that makes the next version, as it came from the log: to the replica, to what
+ * is posted, and to all that waits or is under way. An error where it does not fit the replica. */
+ERR_CHECKED enum err batch_take(struct file *file, struct blob *message);
 /* The state's answer to an append. */
 void batch_appended(struct file *file, const struct state_appended *answer);
 /* Removes what waits of a cid whose connection was taken over. */

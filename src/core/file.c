@@ -1,6 +1,9 @@
 #include "file.h"
+#include "backoff.h"
 #include "batch.h"
+#include "catchup.h"
 #include "opens.h"
+#include "presence.h"
 #include "room.h"
 #include "root.h"
 #include "saver.h"
@@ -46,6 +49,9 @@ static void forget_replica(struct file *file)
     file->document = NULL;
     blob_unref(file->cached.message);
     file->cached.message = NULL;
+    file->catchup.id = 0;
+    file->catchup.again = false;
+    file->checkpoint.is_ours = false;
 }
 
 /* The log stands where it stood; the tree shows it without the replica. */
@@ -71,6 +77,8 @@ void file_free(struct file *file)
     outbox_close(&file->cursors);
     if (file->is_dirty)
         TAILQ_REMOVE(&file->room->dirty_files, file, dirty);
+    if (file->is_retrying)
+        TAILQ_REMOVE(&file->room->retries, file, retry);
     free(file->path);
     free(file);
 }
@@ -149,39 +157,67 @@ void file_read(struct file *file, uint64_t request, bool want_text, uint64_t aft
 void file_read_whole(struct file *file)
 {
     file->phase = FILE_LOADING;
-    file_read(file, 0, true, 0);
+    file->load_id = registry_id(file->room->registry);
+    file->catchup.again = false;
+    file_read(file, file->load_id, true, 0);
 }
 
-static enum err replay(struct file *file, struct blob *message)
+void file_retry_later(struct file *file)
 {
-    struct logged_edit edit;
+    struct registry *registry = file->room->registry;
+    registry->counts.retries++;
+    if (file->is_retrying)
+        return;
+    file->is_retrying = true;
+    file->retry_ms = registry->now_ms + backoff_ms(registry, file->tries++);
+    TAILQ_INSERT_TAIL(&file->room->retries, file, retry);
+}
+
+void file_retry(struct file *file)
+{
+    file->is_retrying = false;
+    TAILQ_REMOVE(&file->room->retries, file, retry);
+    if (file->phase == FILE_LOADING && !file->load_id)
+        file_read_whole(file);
+    if (file->phase != FILE_OPEN)
+        return;
+    if (file->catchup.again)
+        catchup_start(file);
+    opens_serve(file);
+    file_mark_dirty(file); /* a batch may wait */
+}
+
+/* Applies the entry; of edit, the change is not held. */
+static enum err replay(struct file *file, struct blob *message, struct logged_edit *edit)
+{
     struct error error = {ERR_OK, ""};
-    if (decode_logged_edit(message->data, message->len, &edit, &error))
+    if (decode_logged_edit(message->data, message->len, edit, &error))
         return ERR_INTERNAL;
     enum err code = ERR_INTERNAL;
-    if (edit.v == document_version(file->document) + 1 &&
-        change_len_before(edit.change) == rope_utf16_len(document_rope(file->document)) &&
-        !change_splits_pair(edit.change, document_rope(file->document))) {
-        document_push(file->document, edit.change, edit.by, edit.n, message);
-        file_author(file, edit.by)->version = edit.v;
+    if (edit->f == file->f && edit->v == document_version(file->document) + 1 &&
+        change_len_before(edit->change) == rope_utf16_len(document_rope(file->document)) &&
+        !change_splits_pair(edit->change, document_rope(file->document))) {
+        document_push(file->document, edit->change, edit->by, edit->n, message);
+        file_author(file, edit->by)->version = edit->v;
         code = ERR_OK;
     }
-    change_unref(edit.change);
+    change_unref(edit->change);
     return code;
 }
 
 enum err file_apply_logged(struct file *file, struct blob *message)
 {
-    enum err code = replay(file, message);
+    struct logged_edit edit;
+    enum err code = replay(file, message, &edit);
     if (code)
         return code;
-    const struct document_entry *entry =
-        document_entry(file->document, document_version(file->document));
-    struct author *author = file_author(file, entry->by);
-    author->n = entry->n;
-    if (author->n_taken < entry->n)
-        author->n_taken = entry->n;
-    file_post_entry(file, message, entry->by, entry->n, entry->version);
+    struct author *author = file_author(file, edit.by);
+    author->n = edit.n;
+    if (author->n_taken < edit.n)
+        author->n_taken = edit.n;
+    file_post_entry(file, message, edit.by, edit.n, edit.v);
+    if (edit.sel.count)
+        presence_edited(file->room, file, edit.by, edit.v, &edit.sel);
     return ERR_OK;
 }
 
@@ -190,8 +226,9 @@ static enum err load(struct file *file, const struct state_rows *rows)
     struct document_limits limits = {file->room->registry->config.limits.history, RING_BYTES};
     file->document =
         document_new(rope_new(rows->content, rows->content_len), rows->content_version, limits);
+    struct logged_edit edit;
     for (size_t i = 0; i < rows->entry_count; i++)
-        if (replay(file, rows->entries[i]))
+        if (replay(file, rows->entries[i], &edit))
             return ERR_INTERNAL;
     if (document_version(file->document) != rows->version)
         return ERR_INTERNAL;
@@ -201,6 +238,9 @@ static enum err load(struct file *file, const struct state_rows *rows)
     }
     file->rev = rows->rev;
     file->saved_version = rows->saved_version;
+    file->checkpoint.version = rows->content_version;
+    if (rows->eol)
+        snprintf(file->eol, sizeof file->eol, "%s", rows->eol);
     return ERR_OK;
 }
 
@@ -219,36 +259,49 @@ static enum err rows_error(enum state_result result)
     }
 }
 
+static void not_loaded(struct file *file, enum err code, const char *problem)
+{
+    if (code == ERR_INTERNAL)
+        log_error("file cannot be loaded project=%s f=%" PRIu64 " problem=\"%s\"",
+                  file->room->project, file->f, problem);
+    forget_replica(file);
+    file->phase = FILE_CLOSED;
+    opens_refuse(file, code);
+}
+
 static void loaded(struct file *file, const struct state_rows *rows)
 {
-    if (file->phase != FILE_LOADING)
+    file->load_id = 0;
+    if (rows->result == STATE_BUSY && file->room->registry->state->is_shared) {
+        file_retry_later(file);
         return;
+    }
     enum err code = rows_error(rows->result);
     if (code == ERR_OK)
         code = load(file, rows);
     if (code != ERR_OK) {
-        if (code == ERR_INTERNAL)
-            log_error("file cannot be loaded project=%s f=%" PRIu64 " problem=\"%s\"",
-                      file->room->project, file->f,
-                      rows->problem ? rows->problem : "the log does not fit the text");
-        forget_replica(file);
-        file->phase = FILE_CLOSED;
-        opens_refuse(file, code);
+        not_loaded(file, code, rows->problem ? rows->problem : "the log does not fit the text");
         return;
     }
     file->phase = FILE_OPEN;
     file->idle_ms = file->room->registry->now_ms;
+    file->read_id = rows->request;
+    file->tries = 0;
     if (rows->version > rows->saved_version)
         saver_changed(file->room); /* by a former run */
+    if (file->catchup.again)
+        catchup_start(file);
     opens_serve(file);
 }
 
 void file_rows(struct file *file, const struct state_rows *answer)
 {
-    if (answer->result == STATE_EPOCH)
-        room_end(file->room, 4503, "the project has a new epoch");
-    else if (answer->request == 0)
+    if (room_upset(file->room, answer->result))
+        return;
+    if (answer->request == file->load_id)
         loaded(file, answer);
+    else if (answer->request == file->catchup.id)
+        catchup_rows(file, answer);
     else
         opens_missed(file, answer);
 }
@@ -284,10 +337,17 @@ void file_deleted(struct file *file)
     forget_replica(file);
 }
 
+static bool is_quiet(const struct file *file)
+{
+    return !file->batch && !file->catchup.id && !file->is_retrying && TAILQ_EMPTY(&file->openers) &&
+           TAILQ_EMPTY(&file->waiting);
+}
+
 void file_close_if_quiet(struct file *file)
 {
-    if (file->batch || !TAILQ_EMPTY(&file->openers) || !TAILQ_EMPTY(&file->waiting) ||
-        document_version(file->document) > file->saved_version)
+    const struct registry *registry = file->room->registry;
+    if (!is_quiet(file) || document_version(file->document) > file->saved_version ||
+        (registry->state->is_shared && !registry->repository->is_shared))
         return;
     give_up_replica(file);
 }

@@ -33,6 +33,7 @@ struct edit {
     size_t count;
     struct selection *sel; /* in the text after the last change; NULL = none */
     size_t growth;         /* bytes of text that it adds at most */
+    bool is_unknown;       /* it was sent, and may be in the log or come into it */
     /* The short form, until it is resolved on the newest text: count is 0. */
     uint64_t at, del;
     char *ins;
@@ -51,6 +52,10 @@ struct opener {
     char ep[EPOCH_SIZE];
     bool reading; /* its missed edits are being read from the log */
     bool closed;  /* by its session, before it was answered */
+    /* Shared states: */
+    uint64_t asked;    /* number of the moment when it came */
+    uint64_t until_ms; /* after which it is refused */
+    const char *reset; /* its missed edits cannot be had: why it gets the text; NULL */
 };
 TAILQ_HEAD(opener_list, opener);
 
@@ -83,18 +88,26 @@ struct file {
     } cached;
     uint64_t updated_at, updated_by; /* wall ms; cid */
     uint64_t idle_ms;                /* since when nobody has it open */
+    uint64_t load_id;                /* number of the read of all of it, under way; 0 = none */
+    uint64_t read_id;                /* number of the newest read that the replica has all of */
+    /* Shared states: */
+    struct {
+        uint64_t id; /* number of the read under way; 0 = none */
+        bool again;  /* the log may be further than that read, or than the replica */
+    } catchup;
+    struct {
+        uint64_t version; /* of the last one */
+        uint64_t due_ms;  /* not before */
+        bool is_ours;     /* edits of ours came since */
+        bool under_way;
+    } checkpoint;
+    TAILQ_ENTRY(file)
+    retry; /* of the room, while is_retrying: nobody knows what became of a call */
+    bool is_retrying;
+    uint64_t retry_ms;
+    unsigned tries; /* calls in a row whose outcome is unknown */
 };
 TAILQ_HEAD(file_list, file);
-
-/* A change of the tree that was asked for and is not answered. */
-struct tree_request {
-    TAILQ_ENTRY(tree_request) link;
-    uint64_t id, session;
-    struct request_id q;
-    uint64_t utf16_len, size;
-    char eol[3];
-};
-TAILQ_HEAD(tree_request_list, tree_request);
 
 struct file *file_new(struct room *room, uint64_t f, const char *path);
 void file_free(struct file *file);
@@ -103,7 +116,7 @@ uint64_t file_version(const struct file *file);
 uint64_t file_utf16_len(const struct file *file);
 struct author *file_author(struct file *file, uint64_t cid); /* made where there is none */
 
-/* Asks the state for the text and the log, while nobody has the file open; or for the log alone. */
+/* Asks the state for the text and the log of a file that is not open; or for the log alone. */
 void file_read_whole(struct file *file);
 void file_read(struct file *file, uint64_t request, bool want_text, uint64_t after);
 /* The state's answer to a read. */
@@ -111,10 +124,16 @@ void file_rows(struct file *file, const struct state_rows *answer);
 /* Applies an entry that came from the log and posts it; an error where it does not fit the replica.
  */
 ERR_CHECKED enum err file_apply_logged(struct file *file, struct blob *message);
-/* Drops the replica and tells the readers to open again. */
+/* Nobody knows what became of a call for this file: all of them are made again, somewhat later. */
+void file_retry_later(struct file *file);
+/* Makes them now. */
+void file_retry(struct file *file);
+/* Drops the replica and tells the readers to open again; those whose edits may still come into the
+ * log are sent away, to come back as a newer connection. */
 void file_reset(struct file *file);
 void file_deleted(struct file *file);
-/* Gives back the replica of a file that nobody reads, if everything in it is saved. */
+/* Gives back the replica of a file that nobody reads, if everything in it is saved. Of a shared
+ * state that is the only store it is kept: Redis may lose what instances still have. */
 void file_close_if_quiet(struct file *file);
 
 /* Adds an entry of the log for the subscribers: the message, and an ack in its place for its

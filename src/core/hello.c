@@ -4,6 +4,7 @@
 #include "hello.h"
 #include "batch.h"
 #include "dispatch.h"
+#include "people.h"
 #include "resume.h"
 #include "root.h"
 #include "templates.h"
@@ -60,7 +61,7 @@ static void identify(struct session *session, const struct message *message)
     }
     do
         session->cid = registry->config.random(registry->config.random_owner) & CID_MAX;
-    while (session->cid == 0 || room_member(session->room, session->cid));
+    while (session->cid == 0 || people_find(session->room, session->cid));
     char user[32];
     snprintf(user, sizeof user, "guest-%012" PRIx64, session->cid);
     session->person = person_new(user, name, color);
@@ -99,7 +100,7 @@ static size_t list_peers(const struct room *room, uint64_t cid, struct peer_info
     TAILQ_FOREACH(member, &room->members, link)
     {
         if (member->cid != cid)
-            peers[count++] = room_peer(room, member);
+            peers[count++] = people_peer(room, member);
     }
     *out = peers;
     return count;
@@ -151,7 +152,7 @@ static void push_welcome(struct session *session)
  * false where session itself is the older one. */
 static bool take_over(struct room *room, struct session *session)
 {
-    struct member *member = room_member(room, session->cid);
+    struct member *member = people_find(room, session->cid);
     struct session *other = member ? member->session : NULL;
     if (other && other != session) {
         struct session *older = other->k > session->k ? session : other;
@@ -186,7 +187,7 @@ static void welcome(struct session *session, const struct state_events *missed)
         session_push(session, blob_ref(missed->messages[i]), QUEUE_PLAIN, 0);
     if (session->phase != SESSION_LIVE)
         return; /* it read too slowly for that */
-    room_join(room, session);
+    people_join(room, session);
     log_debug("session joined %s cid=%" PRIu64 " k=%" PRIu64 " resumed=%d remote=%s",
               session_label(session, label, sizeof label), session->cid, session->k,
               session->greeting->is_resumed, session->remote);

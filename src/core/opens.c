@@ -2,6 +2,7 @@
  * since the version that the client has, or with the reason why not. An answer to a session waits
  * until its own edits are in the log, and until it has read what was sent to it before. */
 #include "opens.h"
+#include "catchup.h"
 #include "edits.h"
 #include "presence.h"
 #include "query.h"
@@ -14,6 +15,8 @@
 #include "weft/text/rope.h"
 #include <stdlib.h>
 #include <string.h>
+
+#define OPEN_WAIT_MS 10000u /* for a shared state to answer */
 
 /* It is answered, or nobody is there to hear it. */
 static void end_opener(struct file *file, struct opener *opener)
@@ -142,22 +145,60 @@ static void read_missed(struct file *file, struct session *session, struct opene
     file_read(file, opener->session, false, opener->v);
 }
 
+/* The text may be given where the replica has what was logged before this moment; else that is read
+ * first, and the opener waits. */
+static bool is_fresh(struct file *file, uint64_t since)
+{
+    if (catchup_is_fresh(file, since))
+        return true;
+    catchup_since(file, since);
+    return false;
+}
+
+/* A text comes with the last number of the client's own edits. Under a cid that was used before,
+ * that number must not be from before this connection, since when no other one can add to it. And a
+ * version that is not here yet may be in the log. */
+static bool may_have_text(struct file *file, const struct session *session,
+                          const struct opener *opener, const char *reset)
+{
+    bool ahead = reset && strcmp(reset, "ahead") == 0;
+    uint64_t since = session->resumed_id;
+    return is_fresh(file, ahead && opener->asked > since ? opener->asked : since);
+}
+
+/* False where it must wait. */
+static bool serve_text(struct file *file, struct session *session, const struct opener *opener,
+                       const char *reset)
+{
+    if (!may_have_text(file, session, opener, reset))
+        return false;
+    answer_text(file, session, opener, reset);
+    return true;
+}
+
+static bool serve_missed(struct file *file, struct session *session, struct opener *opener)
+{
+    if (opener->v < document_oldest(file->document)) {
+        read_missed(file, session, opener);
+        return false;
+    }
+    push_ring(file, session, opener->v);
+    answer_synced(file, session, opener);
+    return true;
+}
+
 /* What was posted earlier in this turn goes to those who had the file open, before anybody joins
  * them. */
 static void serve_session(struct file *file, struct session *session, struct opener *opener)
 {
+    bool wants_text = !opener->has_v || opener->ep[0] == '\0';
+    const char *reset = wants_text      ? NULL
+                        : opener->reset ? opener->reset
+                                        : resume_problem(file, opener);
     file_flush(file);
-    if (!opener->has_v || opener->ep[0] == '\0') {
-        answer_text(file, session, opener, NULL);
-    } else if (resume_problem(file, opener)) {
-        answer_text(file, session, opener, resume_problem(file, opener));
-    } else if (opener->v >= document_oldest(file->document)) {
-        push_ring(file, session, opener->v);
-        answer_synced(file, session, opener);
-    } else {
-        read_missed(file, session, opener);
+    if (wants_text || reset ? !serve_text(file, session, opener, reset)
+                            : !serve_missed(file, session, opener))
         return;
-    }
     welcome_reader(file, session, opener);
     end_opener(file, opener);
 }
@@ -166,6 +207,8 @@ static void serve(struct file *file, struct opener *opener)
 {
     struct session *session = registry_session(file->room->registry, opener->session);
     if (opener->query) {
+        if (!is_fresh(file, opener->asked))
+            return;
         query_file_ready(opener->query, file, ERR_OK);
         end_opener(file, opener);
     } else if (!session) {
@@ -206,26 +249,31 @@ static bool is_sendable(const struct file *file, const struct state_rows *rows)
 static void answer_missed(struct file *file, struct session *session, struct opener *opener,
                           const struct state_rows *rows)
 {
+    /* The log may be further than the replica, whose readers hear of that when it is. */
+    uint64_t behind = document_version(file->document) - opener->v;
+    size_t count = rows->entry_count < behind ? rows->entry_count : (size_t)behind;
     file_flush(file);
-    if (rows->result != STATE_OK || !is_sendable(file, rows)) {
-        bool failed = rows->result != STATE_OK && rows->result != STATE_TRIMMED;
-        answer_text(file, session, opener, failed ? "error" : "trimmed");
-    } else {
-        /* The log may be further than the replica, whose readers hear of that when it is. */
-        uint64_t behind = document_version(file->document) - opener->v;
-        size_t count = rows->entry_count < behind ? rows->entry_count : (size_t)behind;
-        for (size_t i = 0; i < count; i++)
-            session_push(session, blob_ref(rows->entries[i]), QUEUE_PLAIN, file->f);
-        opener->v += count;
-        if (opener->v < document_oldest(file->document)) {
-            read_missed(file, session, opener); /* so much was logged meanwhile */
-            return;
-        }
-        push_ring(file, session, opener->v);
-        answer_synced(file, session, opener);
-    }
+    for (size_t i = 0; i < count; i++)
+        session_push(session, blob_ref(rows->entries[i]), QUEUE_PLAIN, file->f);
+    opener->v += count;
+    if (!serve_missed(file, session, opener)) /* so much was logged meanwhile */
+        return;
     welcome_reader(file, session, opener);
     end_opener(file, opener);
+}
+
+static void missed(struct file *file, struct session *session, struct opener *opener,
+                   const struct state_rows *rows)
+{
+    if (rows->result == STATE_BUSY && file->room->registry->state->is_shared) {
+        file_retry_later(file);
+    } else if (rows->result == STATE_OK && is_sendable(file, rows)) {
+        answer_missed(file, session, opener, rows);
+    } else {
+        bool failed = rows->result != STATE_OK && rows->result != STATE_TRIMMED;
+        opener->reset = failed ? "error" : "trimmed";
+        serve_session(file, session, opener);
+    }
 }
 
 void opens_missed(struct file *file, const struct state_rows *rows)
@@ -243,7 +291,7 @@ void opens_missed(struct file *file, const struct state_rows *rows)
     if (file->phase != FILE_OPEN)
         return; /* the file is read again, and serves it then */
     if (session)
-        answer_missed(file, session, opener, rows);
+        missed(file, session, opener, rows);
     else
         end_opener(file, opener);
 }
@@ -252,10 +300,21 @@ void opens_missed(struct file *file, const struct state_rows *rows)
 
 void opens_add(struct file *file, struct opener *opener)
 {
+    struct registry *registry = file->room->registry;
+    opener->asked = registry_id(registry);
+    opener->until_ms = registry->now_ms + OPEN_WAIT_MS;
     TAILQ_INSERT_TAIL(&file->openers, opener, link);
     if (file->phase == FILE_CLOSED)
         file_read_whole(file);
     opens_serve(file);
+}
+
+void opens_expire(struct file *file, uint64_t now_ms)
+{
+    struct opener *opener, *next;
+    LIST_EACH_SAFE(opener, &file->openers, link, next)
+    if (now_ms >= opener->until_ms)
+        refuse(file, opener, ERR_BUSY);
 }
 
 void opens_cancel(struct file *file, struct session *session)

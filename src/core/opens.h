@@ -13,6 +13,8 @@ void opens_cancel(struct file *file, struct session *session);
 void opens_serve(struct file *file);
 /* The state's answer to a read for one of them. */
 void opens_missed(struct file *file, const struct state_rows *rows);
+/* Ends those who have waited too long for a shared state to answer. */
+void opens_expire(struct file *file, uint64_t now_ms);
 /* Ends all of them with an error; or only the queries. */
 void opens_refuse(struct file *file, enum err code);
 void opens_fail_queries(struct file *file, enum err code);

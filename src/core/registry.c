@@ -3,12 +3,15 @@
  * is joined and queued; every session that has something is written to. */
 #include "root.h"
 #include "batch.h"
+#include "checkpoint.h"
+#include "degrade.h"
 #include "hello.h"
+#include "hints.h"
+#include "poll.h"
 #include "saver.h"
 #include "tree.h"
 #include "weft/base/blob.h"
 #include "weft/base/list.h"
-#include "weft/base/log.h"
 #include "weft/base/mem.h"
 #include "weft/base/random.h"
 #include "weft/core/transport.h"
@@ -35,6 +38,7 @@ struct registry_config registry_config_default(void)
         .peer_off_ms = 2000,
         .resume_ms = 24u * 3600 * 1000,
         .unload_after_ms = 5000,
+        .degraded_ms = 20000,
         .random = kernel_random,
     };
     rates_default(config.rates);
@@ -118,8 +122,29 @@ static void state_events(void *owner, const struct state_events *answer)
     struct registry *registry = owner;
     struct room *room = answered(registry, answer->room);
     struct session *session = registry_session(registry, answer->request);
-    if (room && session)
+    if (room && answer->request == room->events.id)
+        tree_events(room, answer);
+    else if (room && session)
         hello_events(room, session, answer);
+}
+
+static void state_polled(void *owner, const struct state_polled *answer)
+{
+    struct room *room = answered(owner, answer->room);
+    if (room)
+        poll_answered(room, answer);
+}
+
+static void state_checkpointed(void *owner, const struct state_checkpointed *answer)
+{
+    struct file *file = answered_file(owner, answer->room, answer->f);
+    if (file)
+        checkpoint_answered(file, answer);
+}
+
+static void state_link(void *owner, bool is_up)
+{
+    degrade_link(owner, is_up);
 }
 
 static void repository_saved(void *owner, const struct repository_saved *answer)
@@ -131,8 +156,12 @@ static void repository_saved(void *owner, const struct repository_saved *answer)
 
 static void bus_received(void *owner, const char *project, const char *data, size_t len)
 {
-    (void)owner, (void)data, (void)len;
-    log_debug("hint of another instance project=%s", project);
+    hints_received(owner, project, data, len);
+}
+
+static void bus_joined(void *owner, const char *project)
+{
+    hints_joined(owner, project);
 }
 
 struct registry *registry_new(const struct registry_config *config, struct state *state,
@@ -163,9 +192,13 @@ struct registry *registry_new(const struct registry_config *config, struct state
         .rows = state_rows,
         .treed = state_treed,
         .events = state_events,
+        .polled = state_polled,
+        .checkpointed = state_checkpointed,
+        .link = state_link,
     };
     repository->sink = (struct repository_sink){.owner = registry, .saved = repository_saved};
-    bus->sink = (struct bus_sink){.owner = registry, .received = bus_received};
+    bus->sink =
+        (struct bus_sink){.owner = registry, .received = bus_received, .joined = bus_joined};
     return registry;
 }
 
@@ -252,6 +285,7 @@ void registry_tick(struct registry *registry, uint64_t now_ms, uint64_t wall_ms)
     LIST_EACH_SAFE(room, &registry->rooms, link, next)
     if (!room_tick(room, now_ms))
         room_free(room);
+    degrade_tick(registry, now_ms);
     if (now_ms - registry->swept_ms >= SWEEP_MS) {
         registry->swept_ms = now_ms;
         sweep(registry);

@@ -1,10 +1,14 @@
 #include "room.h"
 #include "batch.h"
+#include "checkpoint.h"
 #include "opens.h"
+#include "people.h"
+#include "poll.h"
 #include "presence.h"
 #include "query.h"
 #include "root.h"
 #include "saver.h"
+#include "tree.h"
 #include "weft/base/blob.h"
 #include "weft/base/list.h"
 #include "weft/base/log.h"
@@ -36,6 +40,7 @@ struct room *room_enter(struct registry *registry, const char *project)
     TAILQ_INIT(&room->dirty_files);
     TAILQ_INIT(&room->queries);
     TAILQ_INIT(&room->tree_requests);
+    TAILQ_INIT(&room->retries);
     outbox_init(&room->outbox);
     outbox_init(&room->notices);
     TAILQ_INSERT_TAIL(&registry->rooms, room, link);
@@ -47,26 +52,6 @@ struct room *room_enter(struct registry *registry, const char *project)
 struct room *room_find(struct registry *registry, uint64_t id)
 {
     return map_find(&registry->room_by_id, id);
-}
-
-static void free_member(struct room *room, struct member *member)
-{
-    TAILQ_REMOVE(&room->members, member, link);
-    if (member->is_moved)
-        TAILQ_REMOVE(&room->moved, member, moved);
-    map_remove(&room->by_cid, member->cid);
-    person_unref(member->person);
-    free(member->sel);
-    free(member);
-}
-
-static void free_tree_requests(struct room *room)
-{
-    while (!TAILQ_EMPTY(&room->tree_requests)) {
-        struct tree_request *request = TAILQ_FIRST(&room->tree_requests);
-        TAILQ_REMOVE(&room->tree_requests, request, link);
-        free(request);
-    }
 }
 
 /* Out of the list of projects: who comes now gets a new room. */
@@ -95,11 +80,10 @@ void room_free(struct room *room)
     struct registry *registry = room->registry;
     let_go(room);
     while (!TAILQ_EMPTY(&room->sessions))
-        room_leave(room, TAILQ_FIRST(&room->sessions));
-    while (!TAILQ_EMPTY(&room->members))
-        free_member(room, TAILQ_FIRST(&room->members));
+        people_leave(room, TAILQ_FIRST(&room->sessions));
+    people_free(room);
     query_fail_all(room, ERR_BUSY);
-    free_tree_requests(room);
+    tree_free_requests(room);
     struct map_iter iter = {0};
     while (map_next(&room->files, &iter))
         file_free(iter.value);
@@ -149,6 +133,8 @@ bool room_fill(struct room *room, const struct state_opened *answer)
         snprintf(file->eol, sizeof file->eol, "%s", from->eol ? from->eol : "\n");
     }
     room->phase = ROOM_READY;
+    poll_begin(room, answer);
+    people_settle(room, answer->people, answer->people_count);
     room->registry->bus->ops->join(room->registry->bus, room->project);
     log_info("room opened project=%s epoch=%s files=%zu", room->project, room->epoch,
              answer->file_count);
@@ -168,102 +154,22 @@ void room_end(struct room *room, int code, const char *reason)
     query_fail_all(room, ERR_BUSY);
 }
 
-/* ---- people ---- */
-
-struct member *room_member(const struct room *room, uint64_t cid)
+bool room_upset(struct room *room, enum state_result result)
 {
-    return map_find(&room->by_cid, cid);
+    if (result == STATE_EPOCH)
+        room_end(room, 4503, "the project has a new epoch");
+    else if (result == STATE_UNLOADED)
+        room_end(room, 4503, "the project is loaded again");
+    return result == STATE_EPOCH || result == STATE_UNLOADED;
 }
 
-/* A crowd that comes at once is told of itself in one message, not in as many as there are people.
- */
-static void tell_notices(struct room *room)
+void room_retry(struct room *room, uint64_t now_ms)
 {
-    struct session *session, *next;
-    LIST_EACH_SAFE(session, &room->sessions, of_room, next)
-    {
-        size_t from = session->notices_from;
-        session->notices_from = 0;
-        session_deliver_from(session, &room->notices, from, QUEUE_PLAIN, 0);
-    }
-    outbox_clear(&room->notices);
-}
-
-struct peer_info room_peer(const struct room *room, const struct member *member)
-{
-    const struct person *person = member->person;
-    return (struct peer_info){
-        .by = member->cid,
-        .f = room_file(room, member->f) ? member->f : 0, /* it may have been deleted */
-        .user = person->user,
-        .name = person->name,
-        .color = person->color,
-    };
-}
-
-static void post_peer(struct room *room, const struct member *member, bool on)
-{
-    struct buf *out = &room->registry->out;
-    buf_reset(out);
-    const struct peer_info peer = room_peer(room, member);
-    encode_peer(out, &peer, on);
-    outbox_add(&room->notices, blob_new(out->data, out->len), NULL, member->cid);
-    if (room->notices.count == OUTBOX_MESSAGES)
-        tell_notices(room);
-}
-
-static struct member *add_member(struct room *room, const struct session *session)
-{
-    struct member *member = mem_zalloc(sizeof *member);
-    member->cid = session->cid;
-    TAILQ_INSERT_TAIL(&room->members, member, link);
-    map_put(&room->by_cid, member->cid, member);
-    return member;
-}
-
-void room_join(struct room *room, struct session *session)
-{
-    struct member *member = room_member(room, session->cid);
-    bool told = member && person_same(member->person, session->person);
-    if (!member)
-        member = add_member(room, session);
-    else if (!member->session)
-        room->gone_count--;
-    person_unref(member->person);
-    member->person = person_ref(session->person);
-    member->session = session;
-    session->member = member;
-    session->notices_from = room->notices.count;
-    TAILQ_INSERT_TAIL(&room->sessions, session, of_room);
-    room->session_count++;
-    if (!told)
-        post_peer(room, member, true);
-}
-
-void room_left(struct room *room, const struct session *session)
-{
-    struct state *state = room->registry->state;
-    struct state_ticket ticket = room_ticket(room, session->id);
-    state->ops->leave(state, &ticket, session->cid, session->k);
-}
-
-void room_leave(struct room *room, struct session *session)
-{
-    struct registry *registry = room->registry;
-    struct member *member = session->member;
-    TAILQ_REMOVE(&room->sessions, session, of_room);
-    room->session_count--;
-    session->member = NULL;
-    if (member->session == session) {
-        member->session = NULL;
-        room->gone_count++;
-        member->gone_ms = registry->now_ms;
-        room_left(room, session);
-    }
-    if (room->session_count == 0) {
-        room->idle_ms = registry->now_ms;
-        saver_hurry(room);
-    }
+    struct file *file, *next;
+    LIST_EACH_SAFE(file, &room->retries, retry, next)
+    if (now_ms >= file->retry_ms)
+        file_retry(file);
+    tree_retry(room, now_ms);
 }
 
 /* ---- files ---- */
@@ -402,21 +308,6 @@ void room_turn(struct room *room)
     }
 }
 
-static void tell_leaves(struct room *room, uint64_t now_ms)
-{
-    struct member *member, *next;
-    if (room->gone_count == 0)
-        return;
-    LIST_EACH_SAFE(member, &room->members, link, next)
-    {
-        if (member->session || now_ms - member->gone_ms < room->registry->config.peer_off_ms)
-            continue;
-        post_peer(room, member, false);
-        room->gone_count--;
-        free_member(room, member);
-    }
-}
-
 static void close_idle_files(struct room *room, uint64_t now_ms)
 {
     struct map_iter iter = {0};
@@ -428,6 +319,27 @@ static void close_idle_files(struct room *room, uint64_t now_ms)
     }
 }
 
+/* A replica that is not saved may be all that is left of it, should the shared state lose it. */
+static bool holds_unsaved(const struct room *room)
+{
+    struct map_iter iter = {0};
+    if (!room->registry->state->is_shared || !room->registry->repository->is_shared)
+        return false;
+    while (map_next(&room->files, &iter)) {
+        const struct file *file = iter.value;
+        if (file->document && document_version(file->document) > file->saved_version)
+            return true;
+    }
+    return false;
+}
+
+static void expire_openers(struct room *room, uint64_t now_ms)
+{
+    struct map_iter iter = {0};
+    while (map_next(&room->files, &iter))
+        opens_expire(iter.value, now_ms);
+}
+
 /* Once a second: what walks over all files. */
 static void look_at_files(struct room *room, uint64_t now_ms)
 {
@@ -437,20 +349,25 @@ static void look_at_files(struct room *room, uint64_t now_ms)
     room->text_bytes = room_text_bytes(room);
     room_serve_openers(room); /* those whose session has gone */
     close_idle_files(room, now_ms);
+    if (!room->registry->state->is_shared)
+        return;
+    expire_openers(room, now_ms);
+    checkpoint_tick(room, now_ms);
 }
 
 bool room_tick(struct room *room, uint64_t now_ms)
 {
-    tell_leaves(room, now_ms);
-    if (room->notices.count)
-        tell_notices(room);
+    people_tick(room, now_ms);
     presence_tick(room, now_ms);
     if (room->phase == ROOM_READY) {
+        room_retry(room, now_ms);
         saver_tick(room, now_ms);
         look_at_files(room, now_ms);
+        poll_tick(room, now_ms);
     }
     if (room->pending || room->session_count || !TAILQ_EMPTY(&room->queries))
         return true;
     return room->phase == ROOM_READY &&
-           (!saver_clean(room) || now_ms - room->idle_ms < room->registry->config.unload_after_ms);
+           (!saver_clean(room) || holds_unsaved(room) ||
+            now_ms - room->idle_ms < room->registry->config.unload_after_ms);
 }

@@ -19,20 +19,25 @@ struct member {
     TAILQ_ENTRY(member) link;
     TAILQ_ENTRY(member) moved; /* its cursor waits for the tick */
     bool is_moved;
-    uint64_t cid;
+    uint64_t cid, k;
     struct person *person;
-    struct session *session; /* NULL: gone since gone_ms */
-    uint64_t gone_ms;
-    uint64_t f;            /* file of the cursor, 0 = none */
-    uint64_t told_f;       /* what the whole room knows */
-    uint64_t v;            /* version that the positions belong to */
-    struct selection *sel; /* NULL = nowhere; as large as it must be */
+    struct session *session; /* NULL: not here */
+    char *inst;              /* the instance where it is, if that is another; else NULL */
+    uint64_t gone_ms;        /* since when it is nowhere, if it is */
+    uint32_t round;          /* of the last list of all people that it was on */
+    uint64_t f;              /* file of the cursor, 0 = none */
+    uint64_t told_f;         /* what the whole room knows */
+    uint64_t v;              /* version that the positions belong to */
+    struct selection *sel;   /* NULL = nowhere; as large as it must be */
 };
 TAILQ_HEAD(member_list, member);
 
 /* An HTTP query that waits for the room, or for a file. */
 struct query;
 TAILQ_HEAD(query_list, query);
+/* Changes of the tree that were asked for and are not answered. */
+struct tree_request;
+TAILQ_HEAD(tree_request_list, tree_request);
 
 struct room {
     TAILQ_ENTRY(room) link;
@@ -54,7 +59,7 @@ struct room {
     struct map by_cid; /* cid → struct member */
     struct member_list members;
     struct member_list moved;
-    size_t gone_count;        /* members without a session, whose leave is not told yet */
+    size_t gone_count;        /* members that are nowhere, whose leave is not told yet */
     uint64_t presence_due_ms; /* next time that cursors are told; 0 = none moved */
     struct outbox outbox;     /* for everybody */
     struct outbox notices;    /* who came and went; told on the tick */
@@ -69,6 +74,26 @@ struct room {
     uint64_t idle_ms;    /* since when nobody is there */
     uint64_t text_bytes; /* of all files, counted once a second */
     uint64_t counted_ms;
+    /* Shared states: */
+    size_t remote_count; /* members on other instances */
+    uint32_t people_round;
+    uint64_t renew_ms;        /* when the leases are renewed next */
+    struct file_list retries; /* files with calls whose outcome is unknown */
+    struct {
+        uint64_t told, heard; /* ticks: by the last poll, by it and the hints since */
+        uint64_t people_rev;
+        bool is_under_way, is_wanted;
+        bool doubts_people;
+        uint64_t asked_ms, due_ms;
+        unsigned failures; /* in a row */
+    } poll;
+    struct {
+        uint64_t id;       /* number of the read of events under way; 0 = none */
+        uint64_t after;    /* what it was asked for */
+        bool again;        /* there may be more than that read has */
+        uint64_t retry_ms; /* it failed, and is made again then; 0 = no */
+        unsigned failures;
+    } events;
 };
 TAILQ_HEAD(room_list, room);
 
@@ -83,16 +108,13 @@ void room_ask(struct room *room, uint64_t request, const struct state_open *open
 /* Fills the room from the state's answer, if it is not filled yet; false where the answer has no
  * tree. */
 bool room_fill(struct room *room, const struct state_opened *answer);
+/* Does the answer say that the room is not what was thought: of another epoch, or not loaded? Then
+ * its people are sent away, to come back, and there is nothing more to do with the answer. */
+bool room_upset(struct room *room, enum state_result result);
+/* Makes again the calls whose outcome is unknown and whose time has come. */
+void room_retry(struct room *room, uint64_t now_ms);
 /* History is not what it was: everybody is sent away to come back, and the room ends. */
 void room_end(struct room *room, int code, const char *reason);
-
-void room_join(struct room *room, struct session *session);
-void room_leave(struct room *room, struct session *session);
-/* Tells the state that the session is not there, or will not be. */
-void room_left(struct room *room, const struct session *session);
-struct member *room_member(const struct room *room, uint64_t cid);
-/* As the others are told of it. Borrows the texts of its person. */
-struct peer_info room_peer(const struct room *room, const struct member *member);
 
 struct file *room_file(const struct room *room, uint64_t f);
 struct file *room_file_at(const struct room *room, const char *path, size_t len);
@@ -118,7 +140,7 @@ void room_deliver(struct room *room, struct outbox *outbox, enum queue_class cla
 void room_mark_dirty(struct room *room);
 /* End of turn: batches, files, everybody. */
 void room_turn(struct room *room);
-/* People whose leave is to be told, idle files. False: the room can go. */
+/* People, cursors, saves, what is to be tried again, idle files. False: the room can go. */
 bool room_tick(struct room *room, uint64_t now_ms);
 
 #endif

@@ -35,6 +35,10 @@ struct registry {
         uint64_t at_ms; /* when everybody is closed */
     } drain;
     uint64_t swept_ms;
+    struct {
+        bool is_down, told;
+        uint64_t since_ms;
+    } degraded; /* the shared state is away */
 };
 
 uint64_t registry_id(struct registry *registry);

@@ -1,6 +1,7 @@
 #include "session.h"
 #include "file.h"
 #include "outbox.h"
+#include "people.h"
 #include "room.h"
 #include "root.h"
 #include "weft/base/blob.h"
@@ -287,9 +288,9 @@ static void detach(struct session *session)
     while (!TAILQ_EMPTY(&session->subs))
         session_unsubscribe(TAILQ_FIRST(&session->subs));
     if (session->member)
-        room_leave(session->room, session);
+        people_leave(session->room, session);
     else if (session->greeting)
-        room_left(session->room, session); /* its open is under way, or was answered */
+        people_left(session->room, session); /* its open is under way, or was answered */
     session_forget_greeting(session);
     session->room = NULL;
 }

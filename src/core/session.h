@@ -64,6 +64,8 @@ struct session {
     uint64_t id, cid, k;
     struct person *person; /* NULL before hello */
     size_t notices_from;   /* the room's notices before it are in its welcome */
+    uint64_t resumed_id;   /* shared: number of the moment when it took over a cid that others had
+                              used; 0 = a new cid */
     char *remote;
     uint64_t connected_ms, heard_ms;
     struct bucket buckets[RATE_COUNT];

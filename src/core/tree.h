@@ -12,5 +12,12 @@ ERR_CHECKED enum err tree_rename(struct session *session, const struct message *
 ERR_CHECKED enum err tree_delete(struct session *session, const struct message *message,
                                  struct error *error);
 void tree_answered(struct room *room, const struct state_treed *answer);
+void tree_free_requests(struct room *room);
+
+/* Shared states: there may be events after the room's; they are read and applied in order. */
+void tree_catch_up(struct room *room);
+void tree_events(struct room *room, const struct state_events *answer);
+/* Makes again the calls whose outcome is unknown and whose time has come. */
+void tree_retry(struct room *room, uint64_t now_ms);
 
 #endif

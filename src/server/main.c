@@ -150,6 +150,7 @@ static void make_registry(struct server *server)
     to->template_count = server->templates.count;
     to->instance = config->instance;
     to->save_after_ms = config->save_after_ms;
+    to->degraded_ms = config->degraded_ms;
     to->save_retry_ms = config->save_retry_ms;
     to->random = draw;
     const struct backend *backend = &server->backend;

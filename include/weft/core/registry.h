@@ -44,6 +44,7 @@ struct registry_config {
     uint64_t peer_off_ms;            /* a leave is told after this; 2,000 */
     uint64_t resume_ms;              /* how long a resume token is good; 24 h */
     uint64_t unload_after_ms;        /* an empty room is kept so long after its last save; 5,000 */
+    uint64_t degraded_ms;            /* without the shared state: everybody is sent away; 20,000 */
     uint64_t (*random)(void *owner); /* 64 random bits; tests make it predictable */
     void *random_owner;
 };
@@ -119,6 +120,11 @@ const struct template *registry_templates(const struct registry *registry, size_
 struct registry_counts {
     uint64_t sessions, rooms, edits, deliveries, acks, batches, conflicts, duplicates, refused,
         resyncs, presence_dropped, slow_closed, saves, save_failures, frames_in, frames_out;
+    /* Shared states: */
+    uint64_t hints, hints_doubted; /* received; not taken at their word */
+    uint64_t polls, catchups, checkpoints;
+    uint64_t retries;                   /* calls whose outcome was unknown */
+    uint64_t degraded, degraded_closed; /* times that it was told; sessions sent away */
     uint64_t errors[64]; /* by enum err */
 };
 const struct registry_counts *registry_counts(const struct registry *registry);
