@@ -207,10 +207,10 @@ static void print_ready(const struct server *server)
 {
     const char *host = server->config.host;
     bool is_v6 = strchr(host, ':') != NULL;
+    backend_log(&server->backend, &server->config);
     printf("ready http://%s%s%s:%d/\n", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
            lws_server_port(server->lws));
     fflush(stdout);
-    backend_log(&server->backend, &server->config);
     log_info("ready port=%d instance=%s", lws_server_port(server->lws), server->config.instance);
 }
 

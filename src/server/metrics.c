@@ -38,6 +38,23 @@ static void print_core(struct buf *out, const struct registry_counts *counts)
     print(out, "save_failures_total", "counter", counts->save_failures, "Files not saved.");
 }
 
+/* What a room does to stay in step with the other instances. */
+static void print_shared(struct buf *out, const struct registry_counts *counts)
+{
+    print(out, "hints_total", "counter", counts->hints, "What other instances told of rooms here.");
+    print(out, "hints_doubted_total", "counter", counts->hints_doubted,
+          "Hints that were not taken at their word.");
+    print(out, "polls_total", "counter", counts->polls, "Times a room asked what it had missed.");
+    print(out, "catchups_total", "counter", counts->catchups, "Times a file read what it lacked.");
+    print(out, "checkpoints_total", "counter", counts->checkpoints,
+          "Texts written behind their edits.");
+    print(out, "retries_total", "counter", counts->retries, "Calls whose outcome nobody knew.");
+    print(out, "degraded_total", "counter", counts->degraded,
+          "Times that clients were told that Redis is away.");
+    print(out, "degraded_closed_total", "counter", counts->degraded_closed,
+          "Sessions sent elsewhere, as Redis stayed away.");
+}
+
 static void print_refusals(struct buf *out, const struct registry_counts *counts)
 {
     buf_add_text(out, "# HELP weft_refused_total Messages refused, by the code of the answer.\n"
@@ -139,7 +156,9 @@ void metrics_print(struct buf *out, const struct registry *registry, const struc
     print_refusals(out, counts);
     if (backend->storage)
         print_storage(out, backend->storage);
-    if (backend->redis)
+    if (backend->redis) {
+        print_shared(out, counts);
         print_redis(out, backend->redis);
+    }
     print_process(out, lag);
 }
