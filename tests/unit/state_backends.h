@@ -92,7 +92,8 @@ static struct probe *redis_start(const struct backend_options *options)
     struct redis_world *server = &redis_backend_world.server;
     struct redis_config *config = &redis_backend_world.config;
     if (!redis_backend_world.is_running)
-        redis_world_start(server, "--appendonly", "yes", "--appendfsync", "always", NULL);
+        redis_world_start(server, "--appendonly", "yes", "--appendfsync", "always",
+                          "--enable-debug-command", "local", NULL);
     redis_backend_world.is_running = true;
     REQUIRE(redis_world_do(server, "FLUSHALL"));
     *config = redis_config_default();
