@@ -271,7 +271,7 @@ static void a_takeover_closes_the_older_connection(void)
     world_pass(&world, 100); /* that Carl came */
     json_array_clear(ann->inbox);
     world_pass(&world, 5000);
-    CHECK(!world_next(ann, "peer"));
+    CHECK(!conn_next(ann, "peer"));
     end();
 }
 
@@ -383,8 +383,8 @@ static void cursors_are_coalesced_and_mapped(void)
     CHECK_EQ_STR(sel, "[8,13]");
     free(sel);
     CHECK_EQ_INT(number(cursor, "v"), 1);
-    CHECK(!world_next(bob, "cursor"));
-    CHECK(!world_next(ann, "cursor"));
+    CHECK(!conn_next(bob, "cursor"));
+    CHECK(!conn_next(ann, "cursor"));
     end();
 }
 
@@ -393,10 +393,10 @@ static void changes_are_saved_and_told(void)
     two_readers();
     say(ann, "{\"t\":\"edit\",\"f\":1,\"v\":0,\"n\":1,\"c\":[[0,\"A\"],11]}");
     world_pass(&world, 1000);
-    CHECK(!world_next(bob, "saved"));
+    CHECK(!conn_next(bob, "saved"));
     world.model.save_fails = true;
     world_pass(&world, 5000);
-    CHECK(!world_next(bob, "saved"));
+    CHECK(!conn_next(bob, "saved"));
     world.model.save_fails = false;
     world_pass(&world, 60000);
     json_t *saved = expect(bob, "saved");

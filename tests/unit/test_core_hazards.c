@@ -41,7 +41,7 @@ static void of_two_that_join_at_once_the_newer_stays(void)
     say(newer, "{\"t\":\"cursor\",\"f\":1,\"v\":0,\"sel\":[1,1]}");
     world_pass(&world, 100);
     CHECK_EQ_STR(field(expect(ann, "cursor"), "sel"), "[1,1]");
-    CHECK(!world_next(ann, "peer"));
+    CHECK(!conn_next(ann, "peer"));
     end();
 }
 

@@ -46,7 +46,7 @@ CHECK_UNUSED static json_t *expect(struct conn *conn, const char *t)
 {
     static json_t *last;
     json_decref(last);
-    last = world_next(conn, t);
+    last = conn_next(conn, t);
     if (!last)
         CHECK_FAIL("no %s came", t);
     REQUIRE(last);
