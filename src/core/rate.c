@@ -37,3 +37,9 @@ bool bucket_take(struct bucket *bucket, struct rate rate, uint64_t now_ms, uint6
     bucket->tokens -= (uint32_t)tokens;
     return true;
 }
+
+void bucket_give_back(struct bucket *bucket, struct rate rate)
+{
+    if (bucket->tokens < rate.burst)
+        bucket->tokens++;
+}

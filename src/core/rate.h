@@ -16,5 +16,7 @@ struct bucket {
 void bucket_init(struct bucket *bucket, struct rate rate, uint64_t now_ms);
 /* Takes so many tokens; false, taking none, where there are fewer. */
 bool bucket_take(struct bucket *bucket, struct rate rate, uint64_t now_ms, uint64_t tokens);
+/* One that was taken was not needed. */
+void bucket_give_back(struct bucket *bucket, struct rate rate);
 
 #endif
