@@ -1,6 +1,10 @@
 /* hello → state.open → (create from a template → open again) → (missed events) → welcome. The
- * session waits in SESSION_JOINING with exactly one call of a port under way, which keeps the room
- * alive. What it sends meanwhile is kept and handled behind welcome. */
+ * session waits in SESSION_JOINING, either with exactly one call of a port under way or in the
+ * room's waiters, which keeps the room alive. What it sends meanwhile is kept and handled behind
+ * welcome.
+ *
+ * Of a shared state nobody may know what became of a call. Then it is asked from the beginning: the
+ * open of one hello carries one nonce, so that it is the same one however often it is made. */
 #include "hello.h"
 #include "batch.h"
 #include "dispatch.h"
@@ -17,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void refuse(struct session *session, enum err code, const char *why)
+void hello_refuse(struct session *session, enum err code, const char *why)
 {
     struct error error = {ERR_OK, ""};
     (void)error_set(&error, code, "%s", why);
@@ -29,16 +33,31 @@ static char *copy_text(struct text text)
     return text.text ? mem_strndup(text.text, text.len) : NULL;
 }
 
-static void ask(struct session *session)
+struct room *hello_enter(struct session *session)
 {
+    session->room = room_enter(session->registry, session->room->project);
+    return session->room;
+}
+
+void hello_ask(struct session *session)
+{
+    hello_enter(session);
     struct state_open open = {
         .cid = session->cid,
         .k = session->greeting->k,
+        .nonce = session->greeting->nonce,
         .user = session->person->user,
         .name = session->person->name,
+        .color = session->person->color,
         .want_tree = session->room->phase == ROOM_OPENING,
     };
     room_ask(session->room, session->id, &open);
+}
+
+void hello_left(struct session *session)
+{
+    waiting_stop(&session->greeting->wait);
+    people_left(session->room, session); /* its open is under way, or was answered */
 }
 
 /* Who it is: the cid of its resume token, or a new one. */
@@ -81,12 +100,14 @@ void hello_receive(struct session *session, const struct message *message)
     greeting->ep = copy_text(message->u.hello.ep);
     greeting->e = message->u.hello.e;
     greeting->has_e = message->u.hello.has_e;
+    greeting->nonce = registry_random(registry) | 1;
+    greeting->wait.session = session;
     session->greeting = greeting;
     session->room = room_enter(registry, message->u.hello.project.text);
     session->phase = SESSION_JOINING;
     identify(session, message);
     session->k = greeting->k;
-    ask(session);
+    hello_ask(session);
 }
 
 /* ---- welcome ---- */
@@ -176,7 +197,7 @@ static void welcome(struct session *session, const struct state_events *missed)
     if (session->greeting->is_resumed && !take_over(room, session))
         return;
     if (room->session_count >= session->registry->config.limits.room_sessions) {
-        refuse(session, ERR_TOO_MANY, "this project has too many sessions");
+        hello_refuse(session, ERR_TOO_MANY, "this project has too many sessions");
         return;
     }
     room_flush(room);
@@ -211,21 +232,32 @@ static void entered(struct room *room, struct session *session, const struct sta
     room->registry->state->ops->events(room->registry->state, &ticket, greeting->e);
 }
 
+/* A repository does not say which room its answer is for. */
+static void await_creation(struct session *session)
+{
+    if (session->registry->repository->is_shared)
+        waiting_add(&session->greeting->wait, session->registry->config.wait_ms);
+    else
+        session->room->pending++;
+}
+
 static void no_project(struct room *room, struct session *session)
 {
     const char *template = session->greeting->template;
     struct state_ticket ticket = room_ticket(room, session->id);
     if (!template)
-        refuse(session, ERR_NO_PROJECT, "there is no such project; name a template to create it");
+        hello_refuse(session, ERR_NO_PROJECT,
+                     "there is no such project; name a template to create it");
     else if (templates_create(room->registry, &ticket, NULL, template))
-        room->pending++;
+        await_creation(session);
     else
-        refuse(session, ERR_NO_PROJECT, "there is no such template");
+        hello_refuse(session, ERR_NO_PROJECT, "there is no such template");
 }
 
 void hello_opened(struct room *room, struct session *session, const struct state_opened *answer)
 {
-    if (session->phase != SESSION_JOINING || session->room != room)
+    if (session->phase != SESSION_JOINING || session->room != room ||
+        waiting_opened(&session->greeting->wait, answer))
         return;
     switch (answer->result) {
     case STATE_OK:
@@ -233,10 +265,10 @@ void hello_opened(struct room *room, struct session *session, const struct state
             room_end(room, 4503, "the project has a new epoch");
         if (room->phase == ROOM_OVER)
             session_close(session, 4503, "the room was closed");
-        else if (room_fill(room, answer))
+        else if (room->phase != ROOM_DETACHED && room_fill(room, answer))
             entered(room, session, answer);
         else
-            ask(session);
+            hello_ask(session);
         break;
     case STATE_NO_PROJECT:
         no_project(room, session);
@@ -245,13 +277,13 @@ void hello_opened(struct room *room, struct session *session, const struct state
         session_close(session, 4409, "a newer connection has this cid");
         break;
     case STATE_BUSY:
-        refuse(session, ERR_BUSY, answer->problem ? answer->problem : err_text(ERR_BUSY));
+        hello_refuse(session, ERR_BUSY, answer->problem ? answer->problem : err_text(ERR_BUSY));
         break;
     default:
         log_error("project cannot be opened project=%s problem=\"%s\"", room->project,
                   answer->problem ? answer->problem : "");
-        refuse(session, ERR_INTERNAL,
-               "the project is stored but cannot be read; nothing was overwritten");
+        hello_refuse(session, ERR_INTERNAL,
+                     "the project is stored but cannot be read; nothing was overwritten");
     }
 }
 
@@ -259,20 +291,25 @@ void hello_created(struct session *session, const struct state_created *answer)
 {
     if (session->phase != SESSION_JOINING)
         return;
+    waiting_stop(&session->greeting->wait);
     if (answer->result == STATE_OK || answer->result == STATE_EXISTS)
-        ask(session);
+        hello_ask(session);
+    else if (session->registry->state->is_shared)
+        waiting_try_again(&session->greeting->wait);
     else
-        refuse(session, ERR_BUSY, answer->problem ? answer->problem : err_text(ERR_BUSY));
+        hello_refuse(session, ERR_BUSY, answer->problem ? answer->problem : err_text(ERR_BUSY));
 }
 
 void hello_events(struct room *room, struct session *session, const struct state_events *answer)
 {
     if (session->phase != SESSION_JOINING || session->room != room)
         return;
-    if (answer->result == STATE_EPOCH)
-        room_end(room, 4503, "the project has a new epoch");
+    bool is_unknown = room->registry->state->is_shared && answer->result == STATE_BUSY;
+    (void)room_upset(room, answer->result);
     if (room->phase == ROOM_OVER)
         session_close(session, 4503, "the room was closed");
+    else if (is_unknown || room->phase == ROOM_DETACHED)
+        waiting_try_again(&session->greeting->wait);
     else
         welcome(session, answer);
 }

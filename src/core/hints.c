@@ -5,6 +5,7 @@
 #include "hints.h"
 #include "batch.h"
 #include "catchup.h"
+#include "detached.h"
 #include "people.h"
 #include "poll.h"
 #include "presence.h"
@@ -150,6 +151,20 @@ static void on_room(struct room *room, struct hint *hint)
         handlers[hint->kind](room, hint);
 }
 
+/* Somebody loads the project, or has loaded it: a room that is in the state does not care, but it
+ * may not know yet that it is not. */
+static void on_load(struct registry *registry, const char *project, const struct hint *hint)
+{
+    bool is_own = strcmp(hint->instance, registry->config.instance) == 0;
+    struct room *room = find_room(registry, project);
+    if (hint->kind == HINT_READY)
+        detached_ready(registry, project);
+    else if (!is_own)
+        detached_asked(registry, project);
+    if (room)
+        poll_want(room);
+}
+
 void hints_received(struct registry *registry, const char *project, const char *data, size_t len)
 {
     struct hint hint;
@@ -158,6 +173,8 @@ void hints_received(struct registry *registry, const char *project, const char *
         registry->counts.hints_doubted++;
         return;
     }
+    if (hint.kind == HINT_ASK || hint.kind == HINT_READY)
+        on_load(registry, project, &hint);
     struct room *room = find_room(registry, project);
     if (room)
         on_room(room, &hint);

@@ -7,31 +7,59 @@
 #include "weft/base/mem.h"
 #include "weft/text/lines.h"
 #include "weft/text/path.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 static struct query *query_new(struct registry *registry, void *owner)
 {
     struct query *query = mem_zalloc(sizeof *query);
+    query->registry = registry;
     query->id = registry_id(registry);
     query->owner = owner;
+    query->wait.query = query;
     map_put(&registry->query_by_id, query->id, query);
     return query;
 }
 
-static void query_free(struct registry *registry, struct query *query)
+static void leave(struct query *query)
 {
     if (query->room)
         TAILQ_REMOVE(&query->room->queries, query, link);
+    query->room = NULL;
+}
+
+static void enter(struct query *query, const char *project)
+{
+    query->room = room_enter(query->registry, project);
+    TAILQ_INSERT_TAIL(&query->room->queries, query, link);
+}
+
+static void query_free(struct registry *registry, struct query *query)
+{
+    waiting_stop(&query->wait);
+    leave(query);
     map_remove(&registry->query_by_id, query->id);
     free(query->path);
+    free(query->name);
+    free(query->template);
     free(query);
 }
 
-static void look(struct query *query)
+struct room *query_enter(struct query *query)
 {
-    struct room *room = query->room;
-    struct state_open open = {.want_tree = room->phase == ROOM_OPENING};
+    char project[sizeof query->room->project];
+    memcpy(project, query->room->project, sizeof project);
+    leave(query);
+    enter(query, project);
+    return query->room;
+}
+
+void query_look(struct query *query)
+{
+    struct room *room = query_enter(query);
+    struct state_open open = {
+        .nonce = query->nonce, .color = -1, .want_tree = room->phase == ROOM_OPENING};
     room_ask(room, query->id, &open);
 }
 
@@ -42,15 +70,15 @@ static void refuse(struct registry *registry, struct query *query, enum err resu
     TAILQ_INSERT_TAIL(&registry->refused_queries, query, link);
 }
 
-static void enter(struct registry *registry, struct query *query, const char *project)
+static void begin(struct registry *registry, struct query *query, const char *project)
 {
     if (!project_id_valid(project, strlen(project))) {
         refuse(registry, query, ERR_NO_PROJECT);
         return;
     }
-    query->room = room_enter(registry, project);
-    TAILQ_INSERT_TAIL(&query->room->queries, query, link);
-    look(query);
+    query->nonce = registry_random(registry) | 1;
+    enter(query, project);
+    query_look(query);
 }
 
 void registry_query_project(struct registry *registry, const char *project, void *owner,
@@ -58,7 +86,7 @@ void registry_query_project(struct registry *registry, const char *project, void
 {
     struct query *query = query_new(registry, owner);
     query->project_done = done;
-    enter(registry, query, project);
+    begin(registry, query, project);
 }
 
 void registry_query_file(struct registry *registry, const char *project, const char *path,
@@ -67,7 +95,7 @@ void registry_query_file(struct registry *registry, const char *project, const c
     struct query *query = query_new(registry, owner);
     query->file_done = done;
     query->path = mem_strdup(path);
-    enter(registry, query, project);
+    begin(registry, query, project);
 }
 
 /* Ends a query that has no more to say than this (a creation that went well is such a one). */
@@ -80,6 +108,11 @@ static void end(struct registry *registry, struct query *query, enum err result)
     else
         query->project_done(query->owner, &(struct query_project){.result = result});
     query_free(registry, query);
+}
+
+void query_fail(struct query *query, enum err result)
+{
+    end(query->registry, query, result);
 }
 
 void query_fail_all(struct room *room, enum err result)
@@ -149,17 +182,47 @@ static void find_file(struct query *query)
     opens_add(file, opener);
 }
 
+static enum err open_error(enum state_result result)
+{
+    switch (result) {
+    case STATE_OK:
+        return ERR_OK;
+    case STATE_NO_PROJECT:
+        return ERR_NO_PROJECT;
+    case STATE_BUSY:
+        return ERR_BUSY;
+    default:
+        return ERR_INTERNAL;
+    }
+}
+
+/* The room's history is over: the query asks in the one after it. */
+static void end_room(struct query *query)
+{
+    struct room *room = query->room;
+    leave(query);
+    room_end(room, 4503, "the project has a new epoch");
+    enter(query, room->project);
+    query_look(query);
+}
+
+static void create_opened(struct query *query, const struct state_opened *answer);
+
 void query_opened(struct query *query, const struct state_opened *answer)
 {
     struct room *room = query->room;
-    if (answer->result == STATE_NO_PROJECT)
-        end(room->registry, query, ERR_NO_PROJECT);
+    if (waiting_opened(&query->wait, answer))
+        return;
+    if (query->create_done)
+        create_opened(query, answer);
     else if (answer->result != STATE_OK)
-        end(room->registry, query, answer->result == STATE_BUSY ? ERR_BUSY : ERR_INTERNAL);
+        end(room->registry, query, open_error(answer->result));
     else if (room->phase == ROOM_OVER)
         end(room->registry, query, ERR_BUSY);
-    else if (!room_fill(room, answer))
-        look(query);
+    else if (room->phase == ROOM_READY && strcmp(room->epoch, answer->epoch) != 0)
+        end_room(query);
+    else if (room->phase == ROOM_DETACHED || !room_fill(room, answer))
+        query_look(query);
     else if (query->file_done)
         find_file(query);
     else
@@ -168,6 +231,30 @@ void query_opened(struct query *query, const struct state_opened *answer)
 
 /* ---- creation ---- */
 
+/* A repository does not say which room its answer is for. */
+static void create(struct query *query)
+{
+    struct room *room = query->room;
+    struct state_ticket ticket = room_ticket(room, query->id);
+    bool is_made = templates_create(query->registry, &ticket, query->name, query->template);
+    assert(is_made); /* it was looked for before */
+    (void)is_made;
+    if (query->registry->repository->is_shared)
+        waiting_add(&query->wait, query->registry->config.wait_ms);
+    else
+        room->pending++;
+}
+
+static void create_opened(struct query *query, const struct state_opened *answer)
+{
+    if (answer->result == STATE_NO_PROJECT)
+        create(query);
+    else if (answer->result == STATE_OK)
+        end(query->registry, query, query->is_tried ? ERR_OK : ERR_EXISTS);
+    else
+        end(query->registry, query, open_error(answer->result));
+}
+
 void registry_create_project(struct registry *registry, const char *project, const char *name,
                              const char *template, void *owner,
                              void (*done)(void *owner, enum err result))
@@ -175,22 +262,34 @@ void registry_create_project(struct registry *registry, const char *project, con
     struct query *query = query_new(registry, owner);
     query->create_done = done;
     struct state_ticket ticket = {.request = query->id, .project = project, .epoch = ""};
-    enum err result = ERR_OK;
-    if (!project_id_valid(project, strlen(project)))
-        result = ERR_BAD_MESSAGE;
-    else if (!templates_create(registry, &ticket, name, template))
-        result = ERR_NO_FILE;
-    if (result != ERR_OK)
-        refuse(registry, query, result);
+    if (!project_id_valid(project, strlen(project))) {
+        refuse(registry, query, ERR_BAD_MESSAGE);
+    } else if (!templates_exists(registry, template)) {
+        refuse(registry, query, ERR_NO_FILE);
+    } else if (registry->state->is_shared) {
+        query->name = name ? mem_strdup(name) : NULL;
+        query->template = mem_strdup(template);
+        /* One that the state has lost is not made anew: looking at it loads it. */
+        begin(registry, query, project);
+    } else {
+        (void)templates_create(registry, &ticket, name, template);
+    }
 }
 
 void query_created(struct registry *registry, struct query *query,
                    const struct state_created *answer)
 {
-    end(registry, query,
-        answer->result == STATE_OK       ? ERR_OK
-        : answer->result == STATE_EXISTS ? ERR_EXISTS
-                                         : ERR_BUSY);
+    waiting_stop(&query->wait);
+    if (answer->result == STATE_OK) {
+        end(registry, query, ERR_OK);
+    } else if (answer->result == STATE_EXISTS) {
+        end(registry, query, query->is_tried ? ERR_OK : ERR_EXISTS);
+    } else if (registry->state->is_shared) {
+        query->is_tried = true;
+        waiting_try_again(&query->wait);
+    } else {
+        end(registry, query, ERR_BUSY);
+    }
 }
 
 void query_answer_refused(struct registry *registry)

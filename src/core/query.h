@@ -3,12 +3,18 @@
 #define WEFT_CORE_QUERY_H
 
 #include "room.h"
+#include "waiting.h"
 
 struct query {
     TAILQ_ENTRY(query) link;
+    struct registry *registry;
     uint64_t id;       /* request number of its calls */
-    struct room *room; /* NULL for a creation, and where it was refused at once */
-    char *path;        /* NULL: the project */
+    struct room *room; /* NULL where it was refused at once, and for a creation (not shared) */
+    char *path;        /* of a file; else NULL */
+    uint64_t nonce;    /* of its open, however often it is asked for */
+    struct waiter wait;
+    char *name, *template; /* of a creation in a shared state */
+    bool is_tried;         /* it may have been created, by us */
     void *owner;
     void (*project_done)(void *owner, const struct query_project *answer);
     void (*file_done)(void *owner, const struct query_file *answer);
@@ -16,6 +22,12 @@ struct query {
     enum err result; /* of one that was refused at once, until the turn tells it */
 };
 
+/* Looks at its project, in the room that the project has now; again, too. */
+void query_look(struct query *query);
+/* Moves the query to the room that its project has now. */
+struct room *query_enter(struct query *query);
+/* Ends it with an error. */
+void query_fail(struct query *query, enum err result);
 void query_opened(struct query *query, const struct state_opened *answer);
 void query_created(struct registry *registry, struct query *query,
                    const struct state_created *answer);

@@ -5,8 +5,12 @@
 #include "batch.h"
 #include "checkpoint.h"
 #include "degrade.h"
+#include "detached.h"
+#include "flush.h"
 #include "hello.h"
 #include "hints.h"
+#include "loader.h"
+#include "offers.h"
 #include "poll.h"
 #include "saver.h"
 #include "tree.h"
@@ -39,10 +43,25 @@ struct registry_config registry_config_default(void)
         .resume_ms = 24u * 3600 * 1000,
         .unload_after_ms = 5000,
         .degraded_ms = 20000,
+        .wait_ms = 10000,
+        .load_ms = 14000,
+        .window_ms = 3000,
+        .ask_again_ms = 250,
+        .claim_every_ms = 500,
+        .claim_ms = 15000,
+        .look_again_ms = 10000,
+        .flush_concurrency = 3,
+        .flush_rate = {1, 10},
+        .save_alarm_tries = 8,
         .random = kernel_random,
     };
     rates_default(config.rates);
     return config;
+}
+
+uint64_t registry_random(const struct registry *registry)
+{
+    return registry->config.random(registry->config.random_owner);
 }
 
 uint64_t registry_id(struct registry *registry)
@@ -56,7 +75,7 @@ struct session *registry_session(const struct registry *registry, uint64_t id)
     return session && session->phase != SESSION_CLOSING ? session : NULL;
 }
 
-/* ---- answers of the ports: each finds its room again, which may be gone ---- */
+/* ---- answers of the state: each finds its room again, which may be gone ---- */
 
 static struct room *answered(struct registry *registry, uint64_t id)
 {
@@ -66,28 +85,41 @@ static struct room *answered(struct registry *registry, uint64_t id)
     return room;
 }
 
+/* A load that this instance got the lease for is begun, even if nobody waits for it any more. */
 static void state_opened(void *owner, const struct state_opened *answer)
 {
     struct registry *registry = owner;
     struct room *room = answered(registry, answer->room);
     struct query *query = map_find(&registry->query_by_id, answer->request);
     struct session *session = registry_session(registry, answer->request);
+    if (flush_opened(registry, answer))
+        return;
+    if (room && answer->result == STATE_LOAD)
+        loader_start(registry, room->project, answer);
+    if (room && answer->result == STATE_OK)
+        detached_end(registry, room->project);
     if (query)
         query_opened(query, answer);
     else if (room && session)
         hello_opened(room, session, answer);
+    else if (room && room->phase == ROOM_DETACHED)
+        detached_opened(room, answer);
 }
 
-static void state_created(void *owner, const struct state_created *answer)
+static void created(struct registry *registry, const struct state_created *answer)
 {
-    struct registry *registry = owner;
-    answered(registry, answer->room);
     struct query *query = map_find(&registry->query_by_id, answer->request);
     struct session *session = registry_session(registry, answer->request);
     if (query)
         query_created(registry, query, answer);
     else if (session)
         hello_created(session, answer);
+}
+
+static void state_created(void *owner, const struct state_created *answer)
+{
+    answered(owner, answer->room);
+    created(owner, answer);
 }
 
 static struct file *answered_file(struct registry *registry, uint64_t room_id, uint64_t f)
@@ -108,6 +140,8 @@ static void state_rows(void *owner, const struct state_rows *answer)
     struct file *file = answered_file(owner, answer->room, answer->f);
     if (file)
         file_rows(file, answer);
+    else if (answer->room == 0)
+        flush_rows(owner, answer);
 }
 
 static void state_treed(void *owner, const struct state_treed *answer)
@@ -147,12 +181,82 @@ static void state_link(void *owner, bool is_up)
     degrade_link(owner, is_up);
 }
 
+static void state_offered(void *owner, const struct state_offered *answer)
+{
+    struct room *room = answered(owner, answer->room);
+    if (room)
+        offers_answered(room, answer);
+}
+
+static void state_offers(void *owner, const struct state_offers *answer)
+{
+    loader_offers(owner, answer);
+}
+
+static void state_populated(void *owner, const struct state_populated *answer)
+{
+    loader_populated(owner, answer);
+}
+
+static void state_claimed(void *owner, const struct state_claimed *answer)
+{
+    flush_claimed(owner, answer);
+}
+
+static void state_dirty(void *owner, const struct state_dirty *answer)
+{
+    flush_dirty(owner, answer);
+}
+
+static void state_saved(void *owner, const struct state_saved *answer)
+{
+    flush_saved(owner, answer);
+}
+
+static void state_unloaded(void *owner, const struct state_unloaded *answer)
+{
+    flush_unloaded(owner, answer);
+}
+
+/* ---- answers of the repository ---- */
+
 static void repository_saved(void *owner, const struct repository_saved *answer)
 {
     struct room *room = answered(owner, answer->room);
     if (room)
         saver_saved(room, answer);
+    else if (answer->room == 0)
+        flush_stored(owner, answer);
 }
+
+static void repository_loaded(void *owner, const struct repository_loaded *answer)
+{
+    loader_loaded(owner, answer);
+}
+
+static void repository_begun(void *owner, const struct repository_done *answer)
+{
+    loader_begun(owner, answer);
+}
+
+static void repository_released(void *owner, const struct repository_done *answer)
+{
+    flush_released(owner, answer);
+}
+
+static void repository_created(void *owner, const struct repository_done *answer)
+{
+    static const enum state_result results[] = {
+        [REPOSITORY_DONE] = STATE_OK,
+        [REPOSITORY_CHANGED] = STATE_EXISTS,
+        [REPOSITORY_UNKNOWN] = STATE_BUSY,
+    };
+    if (!loader_created(owner, answer))
+        created(owner, &(struct state_created){0, answer->request, results[answer->result],
+                                               answer->problem});
+}
+
+/* ---- what other instances say ---- */
 
 static void bus_received(void *owner, const char *project, const char *data, size_t len)
 {
@@ -179,11 +283,14 @@ struct registry *registry_new(const struct registry_config *config, struct state
     TAILQ_INIT(&registry->dirty_sessions);
     TAILQ_INIT(&registry->rooms);
     TAILQ_INIT(&registry->dirty_rooms);
+    TAILQ_INIT(&registry->detached);
+    TAILQ_INIT(&registry->loads);
     map_init(&registry->session_by_id);
     map_init(&registry->room_by_id);
     map_init(&registry->room_by_project);
     map_init(&registry->query_by_id);
     TAILQ_INIT(&registry->refused_queries);
+    flush_init(registry);
     state->sink = (struct state_sink){
         .owner = registry,
         .opened = state_opened,
@@ -195,8 +302,22 @@ struct registry *registry_new(const struct registry_config *config, struct state
         .polled = state_polled,
         .checkpointed = state_checkpointed,
         .link = state_link,
+        .offered = state_offered,
+        .offers = state_offers,
+        .populated = state_populated,
+        .claimed = state_claimed,
+        .dirty = state_dirty,
+        .saved = state_saved,
+        .unloaded = state_unloaded,
     };
-    repository->sink = (struct repository_sink){.owner = registry, .saved = repository_saved};
+    repository->sink = (struct repository_sink){
+        .owner = registry,
+        .saved = repository_saved,
+        .loaded = repository_loaded,
+        .begun = repository_begun,
+        .released = repository_released,
+        .created = repository_created,
+    };
     bus->sink =
         (struct bus_sink){.owner = registry, .received = bus_received, .joined = bus_joined};
     return registry;
@@ -204,6 +325,8 @@ struct registry *registry_new(const struct registry_config *config, struct state
 
 void registry_free(struct registry *registry)
 {
+    loader_close(registry);
+    flush_close(registry);
     while (!TAILQ_EMPTY(&registry->rooms))
         room_free(TAILQ_FIRST(&registry->rooms));
     while (!TAILQ_EMPTY(&registry->sessions)) {
@@ -286,6 +409,8 @@ void registry_tick(struct registry *registry, uint64_t now_ms, uint64_t wall_ms)
     if (!room_tick(room, now_ms))
         room_free(room);
     degrade_tick(registry, now_ms);
+    loader_tick(registry);
+    flush_tick(registry);
     if (now_ms - registry->swept_ms >= SWEEP_MS) {
         registry->swept_ms = now_ms;
         sweep(registry);
@@ -320,7 +445,10 @@ bool registry_idle(const struct registry *registry)
     TAILQ_FOREACH(room, &registry->rooms, link)
     if (room->pending || !saver_clean(room))
         return false;
-    return registry->session_count == 0;
+    TAILQ_FOREACH(room, &registry->detached, detached.link)
+    if (detached_is_needed(room))
+        return false;
+    return registry->session_count == 0 && flush_is_done(registry);
 }
 
 const struct template *registry_templates(const struct registry *registry, size_t *count)

@@ -1,6 +1,8 @@
 #include "room.h"
 #include "batch.h"
 #include "checkpoint.h"
+#include "detached.h"
+#include "offers.h"
 #include "opens.h"
 #include "people.h"
 #include "poll.h"
@@ -39,6 +41,7 @@ struct room *room_enter(struct registry *registry, const char *project)
     TAILQ_INIT(&room->moved);
     TAILQ_INIT(&room->dirty_files);
     TAILQ_INIT(&room->queries);
+    TAILQ_INIT(&room->waiters);
     TAILQ_INIT(&room->tree_requests);
     TAILQ_INIT(&room->retries);
     outbox_init(&room->outbox);
@@ -54,8 +57,12 @@ struct room *room_find(struct registry *registry, uint64_t id)
     return map_find(&registry->room_by_id, id);
 }
 
-/* Out of the list of projects: who comes now gets a new room. */
-static void unlist(struct room *room)
+struct room *room_listed(const struct registry *registry, const char *project)
+{
+    return map_find_text(&registry->room_by_project, project, strlen(project));
+}
+
+void room_unlist(struct room *room)
 {
     struct registry *registry = room->registry;
     size_t len = strlen(room->project);
@@ -63,15 +70,27 @@ static void unlist(struct room *room)
         map_remove_text(&registry->room_by_project, room->project, len);
 }
 
+void room_join_channel(struct room *room)
+{
+    struct bus *bus = room->registry->bus;
+    if (!room->is_on_channel)
+        bus->ops->join(bus, room->project);
+    room->is_on_channel = true;
+}
+
 /* Nothing of it is held here any more, before somebody opens it again. */
 static void let_go(struct room *room)
 {
     struct registry *registry = room->registry;
-    if (room->phase == ROOM_READY) {
+    if (room->phase == ROOM_READY || room->phase == ROOM_DETACHED) {
         struct state_ticket ticket = room_ticket(room, 0);
         registry->state->ops->forget(registry->state, &ticket);
-        registry->bus->ops->leave(registry->bus, room->project);
     }
+    if (room->phase == ROOM_DETACHED)
+        TAILQ_REMOVE(&registry->detached, room, detached.link);
+    if (room->is_on_channel)
+        registry->bus->ops->leave(registry->bus, room->project);
+    room->is_on_channel = false;
     room->phase = ROOM_OVER;
 }
 
@@ -84,6 +103,7 @@ void room_free(struct room *room)
     people_free(room);
     query_fail_all(room, ERR_BUSY);
     tree_free_requests(room);
+    offers_stop(room);
     struct map_iter iter = {0};
     while (map_next(&room->files, &iter))
         file_free(iter.value);
@@ -96,7 +116,7 @@ void room_free(struct room *room)
         TAILQ_REMOVE(&registry->dirty_rooms, room, dirty);
     TAILQ_REMOVE(&registry->rooms, room, link);
     map_remove(&registry->room_by_id, room->id);
-    unlist(room);
+    room_unlist(room);
     free(room->name);
     free(room);
 }
@@ -117,7 +137,7 @@ bool room_fill(struct room *room, const struct state_opened *answer)
 {
     if (room->phase == ROOM_READY)
         return true;
-    if (room->phase == ROOM_OVER || (!answer->files && answer->file_count == 0 && !answer->name))
+    if (room->phase != ROOM_OPENING || (!answer->files && answer->file_count == 0 && !answer->name))
         return false;
     snprintf(room->epoch, sizeof room->epoch, "%s", answer->epoch);
     room->e = answer->e;
@@ -135,7 +155,7 @@ bool room_fill(struct room *room, const struct state_opened *answer)
     room->phase = ROOM_READY;
     poll_begin(room, answer);
     people_settle(room, answer->people, answer->people_count);
-    room->registry->bus->ops->join(room->registry->bus, room->project);
+    room_join_channel(room);
     log_info("room opened project=%s epoch=%s files=%zu", room->project, room->epoch,
              answer->file_count);
     return true;
@@ -146,7 +166,7 @@ void room_end(struct room *room, int code, const char *reason)
     if (room->phase == ROOM_OVER)
         return;
     log_warn("room ended project=%s reason=\"%s\"", room->project, reason);
-    unlist(room);
+    room_unlist(room);
     let_go(room);
     struct session *session, *next;
     LIST_EACH_SAFE(session, &room->sessions, of_room, next)
@@ -159,7 +179,7 @@ bool room_upset(struct room *room, enum state_result result)
     if (result == STATE_EPOCH)
         room_end(room, 4503, "the project has a new epoch");
     else if (result == STATE_UNLOADED)
-        room_end(room, 4503, "the project is loaded again");
+        detached_begin(room);
     return result == STATE_EPOCH || result == STATE_UNLOADED;
 }
 
@@ -242,6 +262,19 @@ struct file_info *room_list(const struct room *room, size_t *count)
     return list;
 }
 
+bool room_has_unsaved(const struct room *room)
+{
+    struct map_iter iter = {0};
+    if (!room->registry->repository->is_shared)
+        return false;
+    while (map_next(&room->files, &iter)) {
+        const struct file *file = iter.value;
+        if (file->document && document_version(file->document) > file->saved_version)
+            return true;
+    }
+    return false;
+}
+
 uint64_t room_text_bytes(const struct room *room)
 {
     struct map_iter iter = {0};
@@ -319,20 +352,6 @@ static void close_idle_files(struct room *room, uint64_t now_ms)
     }
 }
 
-/* A replica that is not saved may be all that is left of it, should the shared state lose it. */
-static bool holds_unsaved(const struct room *room)
-{
-    struct map_iter iter = {0};
-    if (!room->registry->state->is_shared || !room->registry->repository->is_shared)
-        return false;
-    while (map_next(&room->files, &iter)) {
-        const struct file *file = iter.value;
-        if (file->document && document_version(file->document) > file->saved_version)
-            return true;
-    }
-    return false;
-}
-
 static void expire_openers(struct room *room, uint64_t now_ms)
 {
     struct map_iter iter = {0};
@@ -355,8 +374,19 @@ static void look_at_files(struct room *room, uint64_t now_ms)
     checkpoint_tick(room, now_ms);
 }
 
+/* Is it kept for a while, although nobody is there? */
+static bool is_kept(const struct room *room, uint64_t now_ms)
+{
+    if (room->phase == ROOM_DETACHED)
+        return detached_is_needed(room);
+    return room->phase == ROOM_READY &&
+           (!saver_clean(room) || room_has_unsaved(room) ||
+            now_ms - room->idle_ms < room->registry->config.unload_after_ms);
+}
+
 bool room_tick(struct room *room, uint64_t now_ms)
 {
+    waiting_tick(room, now_ms);
     people_tick(room, now_ms);
     presence_tick(room, now_ms);
     if (room->phase == ROOM_READY) {
@@ -365,9 +395,10 @@ bool room_tick(struct room *room, uint64_t now_ms)
         look_at_files(room, now_ms);
         poll_tick(room, now_ms);
     }
-    if (room->pending || room->session_count || !TAILQ_EMPTY(&room->queries))
+    if (room->phase == ROOM_DETACHED)
+        detached_tick(room, now_ms);
+    if (room->pending || room->session_count || !TAILQ_EMPTY(&room->queries) ||
+        !TAILQ_EMPTY(&room->waiters))
         return true;
-    return room->phase == ROOM_READY &&
-           (!saver_clean(room) || holds_unsaved(room) ||
-            now_ms - room->idle_ms < room->registry->config.unload_after_ms);
+    return is_kept(room, now_ms);
 }

@@ -8,10 +8,16 @@
 #include "file.h"
 #include "outbox.h"
 #include "session.h"
+#include "waiting.h"
 #include "weft/base/map.h"
 #include "weft/core/registry.h"
 
-enum room_phase { ROOM_OPENING, ROOM_READY, ROOM_OVER };
+enum room_phase {
+    ROOM_OPENING,
+    ROOM_READY,
+    ROOM_DETACHED, /* the shared state does not hold it any more: see detached.h */
+    ROOM_OVER
+};
 
 /* A person in the room, by cid: outlives its connection by peer_off_ms, so that a resume does not
  * flicker. */
@@ -65,6 +71,16 @@ struct room {
     struct outbox notices;    /* who came and went; told on the tick */
     struct file_list dirty_files;
     struct query_list queries;
+    struct waiter_list waiters;
+    bool is_on_channel;        /* joined on the bus */
+    struct offering *offering; /* to whoever loads the project; NULL: nothing is under way */
+    uint64_t offered_ms;       /* when all was offered last; 0: never */
+    struct {
+        TAILQ_ENTRY(room) link;
+        uint64_t nonce, look_ms;
+        bool had_people; /* there was somebody when it happened */
+        bool is_over;    /* the state holds the project again */
+    } detached;
     struct tree_request_list tree_requests;
     struct {
         bool under_way;
@@ -100,6 +116,14 @@ TAILQ_HEAD(room_list, room);
 /* The room of a project, opened if it is not. Never NULL. */
 struct room *room_enter(struct registry *registry, const char *project);
 struct room *room_find(struct registry *registry, uint64_t id);
+/* The room that who comes now would enter, or NULL. */
+struct room *room_listed(const struct registry *registry, const char *project);
+/* Out of the list of projects: who comes now gets a new room. */
+void room_unlist(struct room *room);
+/* Hears what other instances say of the project, from now on. */
+void room_join_channel(struct room *room);
+/* Has it a replica with edits that no repository has yet? */
+bool room_has_unsaved(const struct room *room);
 void room_free(struct room *room);
 
 struct state_ticket room_ticket(const struct room *room, uint64_t request);

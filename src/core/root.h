@@ -3,6 +3,7 @@
 #define WEFT_CORE_ROOT_H
 
 #include "query.h"
+#include "rate.h"
 #include "room.h"
 #include "session.h"
 #include "weft/base/map.h"
@@ -25,6 +26,7 @@ struct registry {
     struct map session_by_id;
     struct room_list rooms;
     struct room_list dirty_rooms;
+    struct room_list detached; /* those of the rooms */
     struct map room_by_id;
     struct map room_by_project; /* text */
     struct map query_by_id;
@@ -39,9 +41,24 @@ struct registry {
         bool is_down, told;
         uint64_t since_ms;
     } degraded; /* the shared state is away */
+    TAILQ_HEAD(load_list, load) loads;
+    struct {
+        TAILQ_HEAD(flush_list, flush) list;
+        size_t count;
+        struct bucket bucket;
+        struct map failing; /* project → how often in a row, as a pointer */
+        uint64_t claim_ms;  /* not before */
+        uint64_t end_ms;    /* of a drain, when everybody has left: nothing is claimed after it */
+        bool is_claiming;
+        bool is_quiet; /* nothing was due when it was asked last */
+    } flush;
 };
 
+struct flush;
+struct load;
+
 uint64_t registry_id(struct registry *registry);
+uint64_t registry_random(const struct registry *registry);
 struct session *registry_session(const struct registry *registry, uint64_t id);
 
 #endif

@@ -29,7 +29,7 @@ static bool anything_dirty(const struct room *room)
 void saver_changed(struct room *room)
 {
     if (room->registry->state->is_shared)
-        return; /* it marks what is to be saved itself */
+        return; /* the state knows what is dirty, and flush.c saves it */
     if (room->save.due_ms == 0)
         room->save.due_ms = room->registry->now_ms + room->registry->config.save_after_ms;
 }

@@ -1,5 +1,6 @@
 #include "session.h"
 #include "file.h"
+#include "hello.h"
 #include "outbox.h"
 #include "people.h"
 #include "room.h"
@@ -290,7 +291,7 @@ static void detach(struct session *session)
     if (session->member)
         people_leave(session->room, session);
     else if (session->greeting)
-        people_left(session->room, session); /* its open is under way, or was answered */
+        hello_left(session);
     session_forget_greeting(session);
     session->room = NULL;
 }

@@ -8,6 +8,7 @@
 #include "queue.h"
 #include "person.h"
 #include "rate.h"
+#include "waiting.h"
 #include "weft/base/buf.h"
 #include "weft/base/err.h"
 #include "weft/core/registry.h"
@@ -43,6 +44,8 @@ struct greeting {
     bool has_e;
     uint64_t k; /* 0: the next one */
     bool is_resumed;
+    uint64_t nonce; /* its open, however often it is asked for */
+    struct waiter wait;
     struct buf kept; /* frames that came since: length and skipped messages before each */
 };
 

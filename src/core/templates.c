@@ -16,6 +16,11 @@ static const struct template *find(const struct registry *registry, const char *
     return strcmp(name, blank.name) == 0 ? &blank : NULL;
 }
 
+bool templates_exists(const struct registry *registry, const char *name)
+{
+    return find(registry, name) != NULL;
+}
+
 bool templates_create(struct registry *registry, const struct state_ticket *ticket,
                       const char *name, const char *template_name)
 {
@@ -32,7 +37,10 @@ bool templates_create(struct registry *registry, const struct state_ticket *tick
         files[i] = (struct state_new_file){from->path, text, len, eol};
     }
     struct state_create create = {name, template->name, files, count};
-    registry->state->ops->create(registry->state, ticket, &create);
+    if (registry->repository->is_shared)
+        registry->repository->ops->create(registry->repository, ticket, &create);
+    else
+        registry->state->ops->create(registry->state, ticket, &create);
     for (size_t i = 0; i < count; i++)
         free((char *)files[i].text);
     free(files);

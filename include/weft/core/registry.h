@@ -36,15 +36,26 @@ struct registry_config {
     struct rate rates[RATE_COUNT];
     const struct template *templates;
     size_t template_count;
-    const char *instance;            /* welcome.inst */
-    uint64_t save_after_ms;          /* first unsaved change → save; 2,000 */
-    uint64_t save_retry_ms;          /* first wait after a failed save, doubling to 60 s; 1,000 */
-    uint64_t hello_timeout_ms;       /* 10,000 */
-    uint64_t dead_after_ms;          /* nothing heard for so long: gone; 45,000 */
-    uint64_t peer_off_ms;            /* a leave is told after this; 2,000 */
-    uint64_t resume_ms;              /* how long a resume token is good; 24 h */
-    uint64_t unload_after_ms;        /* an empty room is kept so long after its last save; 5,000 */
-    uint64_t degraded_ms;            /* without the shared state: everybody is sent away; 20,000 */
+    const char *instance;      /* welcome.inst */
+    uint64_t save_after_ms;    /* first unsaved change → save; 2,000 */
+    uint64_t save_retry_ms;    /* first wait after a failed save, doubling to 60 s; 1,000 */
+    uint64_t hello_timeout_ms; /* 10,000 */
+    uint64_t dead_after_ms;    /* nothing heard for so long: gone; 45,000 */
+    uint64_t peer_off_ms;      /* a leave is told after this; 2,000 */
+    uint64_t resume_ms;        /* how long a resume token is good; 24 h */
+    uint64_t unload_after_ms;  /* an empty room is kept so long after its last save; 5,000 */
+    /* Shared states: */
+    uint64_t degraded_ms;       /* away for so long: everybody is sent away; 20,000 */
+    uint64_t wait_ms;           /* a request waits at most so long for its project; 10,000 */
+    uint64_t load_ms;           /* a load is given up after this: below the state's lease; 14,000 */
+    uint64_t window_ms;         /* how long the others are asked for what they have; 3,000 */
+    uint64_t ask_again_ms;      /* and how often; 250 */
+    uint64_t claim_every_ms;    /* how often is asked for what is due to be saved; 500 */
+    uint64_t claim_ms;          /* one such job has so long; 15,000 */
+    uint64_t look_again_ms;     /* what is saved but still in use is looked at again; 10,000 */
+    uint32_t flush_concurrency; /* jobs at once; 3 */
+    struct rate flush_rate;     /* and of those that save something; 1 a second, 10 at once */
+    uint32_t save_alarm_tries;  /* failed so often in a row: an error in the log; 8 */
     uint64_t (*random)(void *owner); /* 64 random bits; tests make it predictable */
     void *random_owner;
 };
@@ -123,9 +134,11 @@ struct registry_counts {
     /* Shared states: */
     uint64_t hints, hints_doubted; /* received; not taken at their word */
     uint64_t polls, catchups, checkpoints;
-    uint64_t retries;                   /* calls whose outcome was unknown */
-    uint64_t degraded, degraded_closed; /* times that it was told; sessions sent away */
-    uint64_t errors[64]; /* by enum err */
+    uint64_t retries;                          /* calls whose outcome was unknown */
+    uint64_t degraded, degraded_closed;        /* times that it was told; sessions sent away */
+    uint64_t loads, load_failures, recoveries; /* recoveries: under a new epoch */
+    uint64_t unloads, saves_stuck;             /* stuck: failed save_alarm_tries times in a row */
+    uint64_t errors[64];                       /* by enum err */
 };
 const struct registry_counts *registry_counts(const struct registry *registry);
 
