@@ -159,7 +159,7 @@ static void answer_project(struct query *query)
         .name = room->name,
         .ep = room->epoch,
         .e = room->e,
-        .sessions = room->session_count,
+        .sessions = room->session_count + room->remote_count,
         .files = files,
         .saved = saved,
         .file_count = count,
