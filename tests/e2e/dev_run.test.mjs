@@ -1,8 +1,8 @@
 /** `./dev run --redis`, as it is typed: two servers, one room, and nothing left when it ends. */
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
@@ -14,17 +14,26 @@ import { until, within } from "./lib/wait.mjs";
 
 const DEV = fileURLToPath(new URL("../../dev", import.meta.url));
 
-/** The processes whose command line names the folder. @param {string} folder */
-const living = (folder) =>
-  execFileSync("ps", ["-eo", "pid,args"], { encoding: "utf8" })
-    .split("\n")
-    .filter((line) => line.includes(folder));
+/**
+ * The processes of a run: its mark is in their environment, which Redis overwrites, but that one works in the folder.
+ * @param {string} folder @returns {Promise<string[]>} their names
+ */
+async function living(folder) {
+  const found = [];
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
+    const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => "");
+    if (environment.includes(`WEFT_TEST_RUN=${folder}`) || cwd.startsWith(folder))
+      found.push((await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")).trim());
+  }
+  return found.filter((name) => name !== "").sort();
+}
 
 /** @param {any} t @param {string[]} flags */
 async function run(t, ...flags) {
   const folder = await mkdtemp(path.join(tmpdir(), "weft-run-"));
   const child = spawn(DEV, ["run", "--redis", "--port", "0", `--data=${folder}/data`, ...flags], {
-    env: { ...process.env, WEFTD, WEFT_DRAIN_IN_MS: "300" },
+    env: { ...process.env, WEFTD, WEFT_DRAIN_IN_MS: "300", WEFT_TEST_RUN: folder },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const exited = once(child, "exit");
@@ -65,7 +74,7 @@ test(
 
     it.child.kill("SIGTERM");
     assert.deepEqual(await within(it.exited, "the end"), [0, null]);
-    assert.deepEqual(living(it.folder), []);
+    assert.deepEqual(await living(it.folder), []);
   },
 );
 
@@ -73,5 +82,5 @@ test("./dev run --redis ends when one of its servers does", { skip: NO_REDIS }, 
   const it = await run(t, "--host", "nowhere");
   assert.deepEqual(await within(it.exited, "the end"), [1, null]);
   assert.match(it.log, /nowhere is not an address/);
-  assert.deepEqual(living(it.folder), []);
+  assert.deepEqual(await living(it.folder), []);
 });

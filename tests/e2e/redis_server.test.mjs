@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import test from "node:test";
 import { Raw } from "./lib/raw.mjs";
 import { NO_REDIS, startRedis } from "./lib/redis.mjs";
@@ -13,6 +14,7 @@ import { startServer, WEFTD } from "./lib/server.mjs";
 import { until, within } from "./lib/wait.mjs";
 
 const skip = NO_REDIS;
+const PAGE = new URL("../../docs/redis.md", import.meta.url);
 
 /** @param {any} t @param {import("./lib/redis.mjs").Redis} redis @param {Record<string, string>} [env] */
 const startOver = (t, redis, env = {}) =>
@@ -80,6 +82,47 @@ test("the log says where everything is kept, and no password", { skip }, async (
   assert.ok(server.log.includes(`redis=${redis.url}`));
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
   assert.doesNotMatch(server.log, /sesame/);
+});
+
+test("a user of Redis needs no more than docs/redis.md says", { skip }, async (t) => {
+  const [, rules] = /needs no more than `([^`]+)`/.exec(await readFile(PAGE, "utf8")) ?? [];
+  const redis = await startRedis(t);
+  await redis.cli("ACL", "SETUSER", "weft", "on", ">secret", ...rules.split(" "));
+  const server = await startOver(t, redis, {
+    REDIS_URL: redis.url.replace("//", "//weft:secret@"),
+  });
+  const ann = await Raw.join(server.ws, { project: "demo", template: "vanilla" });
+  const { f } = ann.me.files[0];
+  ann.send({ t: "open", f });
+  await ann.next("file");
+  ann.send({ t: "edit", f, at: 0, ins: "x" });
+  await ann.next("ack");
+  await until(async () => (await ready(server)) === "ready\n", "it to be ready");
+  assert.deepEqual(await redis.cli("ACL", "LOG"), [], "nothing was refused");
+});
+
+test("every key is explained in docs/redis.md", { skip }, async (t) => {
+  const page = await readFile(PAGE, "utf8");
+  const redis = await startRedis(t);
+  const server = await startOver(t, redis);
+  const ann = await Raw.join(server.ws, { project: "demo", template: "vanilla", name: "Ann" });
+  const { f } = ann.me.files[0];
+  ann.send({ t: "open", f });
+  await ann.next("file");
+  ann.send({ t: "edit", f, at: 0, ins: "x" });
+  await ann.next("ack");
+  ann.send({ t: "create", path: "new.txt", text: "", q: 1 });
+  await ann.next("ok");
+  const keys = await redis.cli("KEYS", "*");
+  assert.ok(keys.includes(`weft:{demo}:log:${f}`), keys.join(" "));
+  for (const key of keys) {
+    const form = key.replace("{demo}", "{p}").replace(/:\d+$/, ":<id>");
+    assert.ok(page.includes(`\`${form}\``), `docs/redis.md does not explain ${form}`);
+    if ((await redis.cli("TYPE", key)) !== "hash" || !/:(meta|file:\d+)$/.test(key)) continue;
+    const row = page.split("\n").find((line) => line.includes(`| \`${form}\` |`)) ?? "";
+    for (const field of Object.keys(await redis.cli("HGETALL", key)))
+      assert.match(row, new RegExp(`\\b${field}\\b`), `${form} has a field ${field}`);
+  }
 });
 
 /** Runs weftd to its end. @param {Record<string, string>} env */
