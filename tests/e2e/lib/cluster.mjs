@@ -8,7 +8,9 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { Raw } from "./raw.mjs";
 import { Server } from "./server.mjs";
+import { until } from "./wait.mjs";
 
 /** So fast that a test does not wait for it; the rates of people do not hold for typists. */
 const CONFIG = {
@@ -43,6 +45,18 @@ export class Cluster {
     const { running, instances } = this;
     const list = running.length ? running : instances;
     return list[Math.floor(this.random() * list.length)].ws;
+  }
+
+  /** Makes a project with one file, whoever is killed meanwhile. @param {string} project @param {string} path @param {string} [text] */
+  async makeFile(project, path, text = "") {
+    const attempt = async () => {
+      const raw = await Raw.join(this.url(), { project, template: "blank" });
+      raw.send({ t: "create", path, text, q: 1 });
+      const { t, code } = await raw.next((m) => m.q === 1);
+      raw.close();
+      return t === "ok" || code === "exists";
+    };
+    await until(() => attempt().catch(() => false), `${project}/${path} to be made`);
   }
 }
 

@@ -14,7 +14,6 @@ import { startFakeRedis } from "./fake_redis.mjs";
 import { startIsland } from "./netns.mjs";
 import { startProxy } from "./proxy.mjs";
 import { SEED, generator } from "./random.mjs";
-import { Raw } from "./raw.mjs";
 import { startRedis } from "./redis.mjs";
 import { readRoom } from "./room.mjs";
 import { LONG } from "./server.mjs";
@@ -74,18 +73,11 @@ export class World {
     if (this.island) urls[0] = `redis://${this.island.redis}:${port}`;
     const { island } = this;
     this.cluster = await startCluster(t, { urls, random, config, env, island });
-    await this.makeFile();
+    await this.cluster.makeFile(this.project, PATH);
     this.t.after(() => this.typists.forEach((typist) => typist.stop()));
     for (let i = 0; i < typists; i++) this.addTypist();
     await this.allOpen();
     return this;
-  }
-
-  async makeFile() {
-    const raw = await Raw.join(this.cluster.url(), { project: this.project, template: "blank" });
-    raw.send({ t: "create", path: PATH, q: 1 });
-    await raw.next("ok");
-    raw.close();
   }
 
   /** @param {import("./server.mjs").Server} [home] the only instance it goes to */
