@@ -185,6 +185,16 @@ static bool take_over(struct room *room, struct session *session)
     return true;
 }
 
+/* The events after e, as far as the room has them: of later ones it hears with the others. */
+static void push_missed(struct session *session, const struct room *room, uint64_t e,
+                        const struct state_events *missed)
+{
+    if (!missed || missed->result != STATE_OK)
+        return;
+    for (size_t i = 0; i < missed->count && e + i < room->e; i++)
+        session_push(session, blob_ref(missed->messages[i]), QUEUE_PLAIN, 0);
+}
+
 static void welcome(struct session *session, const struct state_events *missed)
 {
     struct room *room = session->room;
@@ -203,9 +213,9 @@ static void welcome(struct session *session, const struct state_events *missed)
     room_flush(room);
     session->phase = SESSION_LIVE;
     conn_set_limit(session->conn, session->registry->config.limits.frame);
-    push_welcome(session);
-    for (size_t i = 0; missed && missed->result == STATE_OK && i < missed->count; i++)
-        session_push(session, blob_ref(missed->messages[i]), QUEUE_PLAIN, 0);
+    uint64_t e = session->greeting->e;
+    push_welcome(session); /* it may end the session */
+    push_missed(session, room, e, missed);
     if (session->phase != SESSION_LIVE)
         return; /* it read too slowly for that */
     people_join(room, session);
@@ -265,10 +275,10 @@ void hello_opened(struct room *room, struct session *session, const struct state
             room_end(room, 4503, "the project has a new epoch");
         if (room->phase == ROOM_OVER)
             session_close(session, 4503, "the room was closed");
-        else if (room->phase != ROOM_DETACHED && room_fill(room, answer))
-            entered(room, session, answer);
-        else
+        else if (room->phase == ROOM_DETACHED || !room_fill(room, answer))
             hello_ask(session);
+        else if (!waiting_for_tree(&session->greeting->wait, answer))
+            entered(room, session, answer);
         break;
     case STATE_NO_PROJECT:
         no_project(room, session);

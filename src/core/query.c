@@ -223,6 +223,8 @@ void query_opened(struct query *query, const struct state_opened *answer)
         end_room(query);
     else if (room->phase == ROOM_DETACHED || !room_fill(room, answer))
         query_look(query);
+    else if (waiting_for_tree(&query->wait, answer))
+        return;
     else if (query->file_done)
         find_file(query);
     else

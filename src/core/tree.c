@@ -389,6 +389,7 @@ static void apply_events(struct room *room, const struct state_events *answer)
     finish_requests(room);
     if (room->events.again && room->phase == ROOM_READY)
         read_events(room);
+    waiting_wake(room);
 }
 
 void tree_events(struct room *room, const struct state_events *answer)

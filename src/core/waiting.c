@@ -3,7 +3,10 @@
 #include "hello.h"
 #include "query.h"
 #include "root.h"
+#include "tree.h"
 #include "weft/base/list.h"
+
+#define TREE_MS 1000u /* for events to be read and applied */
 
 static struct registry *registry_of(const struct waiter *waiter)
 {
@@ -52,6 +55,16 @@ bool waiting_opened(struct waiter *waiter, const struct state_opened *answer)
         waiting_add(waiter, answer->wait_ms);
     else
         return false;
+    return true;
+}
+
+bool waiting_for_tree(struct waiter *waiter, const struct state_opened *answer)
+{
+    struct room *room = waiter->session ? waiter->session->room : waiter->query->room;
+    if (!room->registry->state->is_shared || answer->e <= room->e)
+        return false;
+    waiting_add(waiter, TREE_MS); /* it is woken when the events are here */
+    tree_catch_up(room);
     return true;
 }
 

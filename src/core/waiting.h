@@ -34,6 +34,9 @@ void waiting_add(struct waiter *waiter, uint64_t in_ms);
 void waiting_try_again(struct waiter *waiter);
 /* What the state says to an open that cannot be answered yet: true where the request waits. */
 bool waiting_opened(struct waiter *waiter, const struct state_opened *answer);
+/* The room is open, but changes of the tree that were made elsewhere before the answer are not here
+ * yet: true where the request waits for them. */
+bool waiting_for_tree(struct waiter *waiter, const struct state_opened *answer);
 /* It is answered, or its session is gone. */
 void waiting_stop(struct waiter *waiter);
 

@@ -1,6 +1,14 @@
 /* The tree of a project that two instances hold, what is saved of it, and what HTTP is told. */
 #include "rooms_world.h"
 
+static enum err query_result;
+
+static void got_file(void *owner, const struct query_file *answer)
+{
+    (void)owner;
+    query_result = answer->result;
+}
+
 static void a_change_of_the_tree_is_known_everywhere(void)
 {
     two_readers();
@@ -130,6 +138,57 @@ static void edits_to_a_file_deleted_elsewhere_are_refused(void)
     end();
 }
 
+/* Who comes is shown the tree as it is, not as this instance last heard of it. */
+static void who_comes_sees_what_was_made_elsewhere_just_before(void)
+{
+    two_readers();
+    there->is_deaf = true;
+    there->held = OP(POLL);
+    say(ann, "{\"t\":\"create\",\"path\":\"b\"}");
+    struct conn *carl = join(there, "Carl");
+    json_t *welcome = expect(carl, "welcome");
+    CHECK_EQ_INT(json_array_size(json_object_get(welcome, "files")), 2);
+    CHECK_EQ_INT(number(welcome, "e"), 1);
+    quiet(carl);
+    say(ann, "{\"t\":\"create\",\"path\":\"c\"}");
+    registry_query_file(there->registry, "demo", "c", NULL, got_file);
+    rooms_settle();
+    CHECK_EQ_INT(query_result, ERR_OK);
+    end();
+}
+
+/* Neither twice nor not at all. */
+static void who_comes_back_is_told_each_change_once(void)
+{
+    two_readers();
+    char resume[300], hello[600];
+    struct conn *carl = join(there, "Carl");
+    json_t *welcome = expect(carl, "welcome");
+    snprintf(resume, sizeof(resume), "%s", string(welcome, "resume"));
+    cut(carl);
+    say(ann, "{\"t\":\"create\",\"path\":\"b\"}");
+    snprintf(
+        hello, sizeof(hello),
+        "{\"t\":\"hello\",\"v\":1,\"project\":\"demo\",\"resume\":\"%s\",\"k\":2,\"ep\":\"%s\","
+        "\"e\":0}",
+        resume, room_of(there)->epoch);
+    there->held = OP(EVENTS);
+    there->is_stalled = true;
+    carl = connect_to(there);
+    say(carl, hello);
+    say(ann, "{\"t\":\"create\",\"path\":\"c\"}");
+    there->held = 0;
+    there->is_stalled = false;
+    rooms_settle();
+    welcome = expect(carl, "welcome");
+    json_int_t e = number(welcome, "e");
+    CHECK_EQ_INT(number(expect(carl, "fs"), "e"), 1);
+    CHECK_EQ_INT(number(expect(carl, "fs"), "e"), 2);
+    CHECK(e == 1 || e == 2);
+    CHECK(!conn_next(carl, "fs"));
+    end();
+}
+
 /* More happened than the state remembers. */
 static void who_missed_too_much_comes_back(void)
 {
@@ -227,6 +286,8 @@ int main(int argc, char **argv)
     RUN(an_event_that_was_lost_is_read);
     RUN(the_events_are_read_again_where_the_answer_is_lost);
     RUN(edits_to_a_file_deleted_elsewhere_are_refused);
+    RUN(who_comes_sees_what_was_made_elsewhere_just_before);
+    RUN(who_comes_back_is_told_each_change_once);
     RUN(who_missed_too_much_comes_back);
     RUN(what_is_saved_is_told_everywhere);
     RUN(a_replica_is_kept_until_it_is_saved);
