@@ -53,6 +53,8 @@ static struct {
     struct conn *conns[64];
     size_t conn_count;
     uint64_t now, seed;
+    const struct repository *repository; /* shared by both; NULL: there is none */
+    bool (*carry_more)(void);            /* its answers, one at a time; NULL: there are none */
 } rooms;
 
 static struct instance *const here = &rooms.all[0], *const there = &rooms.all[1];
@@ -125,6 +127,8 @@ static void rooms_start(struct instance *instance, const char *name)
     instance->state.send = rooms_send;
     instance->state.random = rooms_random;
     instance->bus.ops = &bus_ops;
+    if (rooms.repository)
+        instance->repository = *rooms.repository;
     instance->config = registry_config_default();
     instance->config.instance = name;
     instance->config.random = rooms_random;
@@ -201,7 +205,8 @@ static void rooms_settle(void)
     do {
         rooms_end_turn(here);
         rooms_end_turn(there);
-    } while (rooms_carry_one() || rooms_hear_one(here) || rooms_hear_one(there));
+    } while (rooms_carry_one() || rooms_hear_one(here) || rooms_hear_one(there) ||
+             (rooms.carry_more && rooms.carry_more()));
     rooms_end_turn(here);
     rooms_end_turn(there);
 }
@@ -350,19 +355,25 @@ static void rooms_create_project(void)
     rooms_settle();
 }
 
-CHECK_UNUSED static void begin(void)
+/* Both instances, and nothing in Redis. */
+static void rooms_begin(const struct model_config *config)
 {
-    const struct model_config config = {
-        .lease_ms = 10000, .load_ms = 10000, .history = 1000, .events = 100};
-    memset(&rooms, 0, sizeof(rooms));
     rooms.seed = 1;
     rooms.now = 100000;
-    model_init(&rooms.model, &config);
+    model_init(&rooms.model, config);
     rooms.model.now_us = (1730000000000 + rooms.now) * 1000;
     rooms.model.publish = rooms_publish;
     rooms.model.instances = rooms_instances;
     rooms_start(here, "here");
     rooms_start(there, "there");
+}
+
+CHECK_UNUSED static void begin(void)
+{
+    const struct model_config config = {
+        .lease_ms = 10000, .load_ms = 10000, .history = 1000, .events = 100};
+    memset(&rooms, 0, sizeof(rooms));
+    rooms_begin(&config);
     rooms_create_project();
 }
 

@@ -1,0 +1,896 @@
+/* How a project comes into the shared state: from the repository, and back after a loss. */
+#include "check.h"
+
+#include "load_world.h"
+
+#include "core/detached.h"
+#include "core/loader.h"
+#include "weft/base/log.h"
+
+static struct conn *people[64];
+
+static void open_file(struct conn *conn, uint64_t f)
+{
+    char text[80];
+    snprintf(text, sizeof(text), "{\"t\":\"open\",\"f\":%" PRIu64 "}", f);
+    say(conn, text);
+}
+
+static void type(struct conn *conn, uint64_t f, const char *text)
+{
+    char edit[300];
+    snprintf(edit, sizeof(edit), "{\"t\":\"edit\",\"f\":%" PRIu64 ",\"at\":0,\"ins\":\"%s\"}", f,
+             text);
+    say(conn, edit);
+}
+
+static void check_closed(struct conn *conn, int code)
+{
+    CHECK(!conn->session);
+    CHECK_EQ_INT(conn->code, code);
+}
+
+/* What somebody who comes to the instance now reads in the file. Lives until the next call. */
+static const char *read_at(struct instance *instance, uint64_t f)
+{
+    struct conn *conn = join(instance, "Reader");
+    pass(5000);
+    expect(conn, "welcome");
+    open_file(conn, f);
+    static char text[4096];
+    snprintf(text, sizeof(text), "%s", string(expect(conn, "file"), "text"));
+    cut(conn);
+    rooms_settle();
+    return text;
+}
+
+static void hello(struct conn *conn, const char *template)
+{
+    char text[200];
+    snprintf(text, sizeof(text),
+             "{\"t\":\"hello\",\"v\":1,\"project\":\"demo\",\"template\":\"%s\"}", template);
+    say(conn, text);
+}
+
+/* ---- an ordinary load ---- */
+
+static void the_first_who_joins_loads_it_from_the_repository(void)
+{
+    begin_stored();
+    ann = join(here, "Ann");
+    const json_t *welcome = expect(ann, "welcome");
+    CHECK_EQ_STR(string(welcome, "ep"), "4.old");
+    CHECK_EQ_INT(json_array_size(json_object_get(welcome, "files")), 2);
+    open_file(ann, 1);
+    const json_t *file = expect(ann, "file");
+    CHECK_EQ_STR(string(file, "text"), "hello world");
+    CHECK_EQ_INT(number(file, "v"), 3);
+    CHECK_EQ_INT(number(file, "s"), 3);
+    CHECK_EQ_STR(store.live, demo()->live);
+    CHECK_EQ_INT(dirty_in_redis(), 0);
+    CHECK_EQ_INT(registry_counts(here->registry)->loads, 1);
+    CHECK_EQ_INT(registry_counts(here->registry)->recoveries, 0);
+    CHECK_EQ_INT(here->published, 0); /* nobody was asked for anything */
+    end_loads();
+}
+
+static void numbers_of_authors_come_with_the_file(void)
+{
+    begin_stored();
+    stored(1)->seen[0] = (struct state_seen){77, 9};
+    stored(1)->seen_count = 1;
+    ann = join(here, "Ann");
+    expect(ann, "welcome");
+    CHECK_EQ_INT(model_seen(model_find_file(demo(), 1), 77), 9);
+    end_loads();
+}
+
+static void of_fifty_who_come_at_once_one_loads_and_all_are_welcome(void)
+{
+    begin_stored();
+    store.held = STORE(LOAD);
+    for (int i = 0; i < 50; i++)
+        people[i] = join(i % 2 ? here : there, "Somebody");
+    pass(1000);
+    CHECK_EQ_INT(store.made[STORE_LOAD], 1);
+    for (int i = 0; i < 50; i++)
+        quiet(people[i]);
+    store.held = 0;
+    pass(1000);
+    for (int i = 0; i < 50; i++)
+        expect(people[i], "welcome");
+    CHECK_EQ_INT(store.made[STORE_LOAD], 1);
+    CHECK_EQ_INT(here->calls[MODEL_POPULATE] + there->calls[MODEL_POPULATE], 1);
+    end_loads();
+}
+
+static void what_is_said_before_welcome_is_answered_behind_it(void)
+{
+    begin_stored();
+    store.held = STORE(LOAD);
+    ann = join(here, "Ann");
+    open_file(ann, 1);
+    pass(500);
+    quiet(ann);
+    store.held = 0;
+    pass(100);
+    CHECK_EQ_STR(string(expect(ann, "file"), "text"), "hello world");
+    end_loads();
+}
+
+/* The others need not wait until they ask again: they hear that it is ready. */
+static void who_waits_elsewhere_is_told_that_it_is_ready(void)
+{
+    begin_stored();
+    store.held = STORE(LOAD);
+    ann = join(here, "Ann");
+    bob = join(there, "Bob");
+    uint64_t asked = there->calls[MODEL_OPEN];
+    store.held = 0;
+    rooms_settle();
+    expect(bob, "welcome");
+    CHECK_EQ_INT(there->calls[MODEL_OPEN], asked + 1);
+    end_loads();
+}
+
+static void a_query_waits_too(void);
+
+static void what_cannot_be_understood_is_an_error_to_all_and_nothing_is_written(void)
+{
+    begin_stored();
+    store.is_broken = true;
+    store.held = STORE(LOAD);
+    for (int i = 0; i < 3; i++)
+        people[i] = join(here, "Somebody");
+    store.held = 0;
+    rooms_settle();
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ_STR(string(expect(people[i], "error"), "code"), "internal");
+        check_closed(people[i], 1011);
+    }
+    pass(30000);
+    CHECK(!is_in_redis());
+    CHECK_EQ_INT(store.made[STORE_SAVE] + store.made[STORE_BEGIN], 0);
+    CHECK_EQ_STR(stored_text(1), "hello world");
+    store.is_broken = false;
+    CHECK_EQ_STR(read_at(there, 1), "hello world"); /* the lease was given up */
+    end_loads();
+}
+
+static void a_stored_text_that_is_no_text_is_never_made_an_empty_one(void)
+{
+    begin_stored();
+    strcpy(stored(1)->text, "\xff");
+    ann = join(here, "Ann");
+    CHECK_EQ_STR(string(expect(ann, "error"), "code"), "internal");
+    CHECK(!is_in_redis());
+    end_loads();
+}
+
+static void while_the_repository_is_away_who_waits_is_told_busy(void)
+{
+    begin_stored();
+    store.away = STORE(LOAD);
+    ann = join(here, "Ann");
+    pass(500);
+    CHECK_EQ_STR(string(expect(ann, "error"), "code"), "busy");
+    check_closed(ann, 4503);
+    store.away = 0;
+    pass(2000); /* the load goes on */
+    CHECK(is_in_redis());
+    CHECK_EQ_STR(read_at(there, 1), "hello world");
+    end_loads();
+}
+
+static void one_hiccup_of_the_repository_is_nobodys_business(void)
+{
+    begin_stored();
+    store.away = STORE(LOAD);
+    ann = join(here, "Ann");
+    store.away = 0;
+    pass(500);
+    expect(ann, "welcome");
+    CHECK_EQ_INT(store.made[STORE_LOAD], 2);
+    end_loads();
+}
+
+static void a_load_is_given_up_before_its_lease_ends(void)
+{
+    begin_stored();
+    store.away = STORE(LOAD);
+    ann = join(here, "Ann");
+    pass(13000);
+    CHECK(loader_is_loading(here->registry, "demo"));
+    pass(2000);
+    CHECK(!loader_is_loading(here->registry, "demo"));
+    CHECK_EQ_INT(registry_counts(here->registry)->load_failures, 1);
+    uint64_t made = store.made[STORE_LOAD];
+    pass(2000);
+    CHECK_EQ_INT(store.made[STORE_LOAD], made);
+    store.away = 0;
+    CHECK_EQ_STR(read_at(there, 1), "hello world");
+    end_loads();
+}
+
+static void a_begin_of_unknown_outcome_is_settled_by_reading(void)
+{
+    begin_stored();
+    store.lost = STORE(BEGIN);
+    ann = join(here, "Ann");
+    store.lost = 0;
+    pass(500);
+    CHECK_EQ_STR(string(expect(ann, "welcome"), "ep"), "4.old");
+    CHECK_EQ_INT(store.made[STORE_BEGIN], 1);
+    CHECK_EQ_STR(store.live, demo()->live);
+    end_loads();
+}
+
+static void a_begin_that_was_not_done_is_made_again(void)
+{
+    begin_stored();
+    store.away = STORE(BEGIN);
+    ann = join(here, "Ann");
+    store.away = 0;
+    pass(500);
+    CHECK_EQ_STR(string(expect(ann, "welcome"), "ep"), "4.old");
+    CHECK_EQ_INT(store.made[STORE_BEGIN], 2);
+    end_loads();
+}
+
+static void another_loads_in_between(enum store_op op)
+{
+    if (op == STORE_BEGIN)
+        store_go_live("another");
+    store.before = NULL;
+}
+
+/* Somebody else made it live between load and begin: then history may be lost, and it is asked. */
+static void a_begin_that_another_was_before_reads_again(void)
+{
+    begin_stored();
+    store.held = STORE(BEGIN);
+    ann = join(here, "Ann");
+    store.before = another_loads_in_between;
+    store.held = 0;
+    rooms_settle();
+    quiet(ann);
+    pass(3500);
+    CHECK_EQ_INT(epoch_number(string(expect(ann, "welcome"), "ep")), 5);
+    CHECK_EQ_INT(epoch_number(store.epoch), 5);
+    CHECK_EQ_INT(dirty_in_redis(), 2);
+    end_loads();
+}
+
+static void a_populate_of_unknown_outcome_is_made_again(void)
+{
+    begin_stored();
+    here->cut = OP(POPULATE);
+    ann = join(here, "Ann");
+    here->cut = 0;
+    pass(1000);
+    CHECK_EQ_STR(string(expect(ann, "welcome"), "ep"), "4.old");
+    CHECK_EQ_INT(here->calls[MODEL_POPULATE], 2);
+    here->dropped = 0;
+    end_loads();
+}
+
+static void a_lease_of_which_the_answer_was_lost_is_told_again(void)
+{
+    begin_stored();
+    here->cut = OP(OPEN);
+    ann = join(here, "Ann");
+    here->cut = 0;
+    pass(1000);
+    expect(ann, "welcome");
+    end_loads();
+}
+
+/* The lease ended and somebody else had it: what this one brings is refused. */
+static void a_populate_under_a_lost_lease_writes_nothing(void)
+{
+    begin_stored();
+    here->held = OP(POPULATE);
+    ann = join(here, "Ann");
+    pass(16000);
+    check_closed(ann, 4503); /* it waited long enough */
+    CHECK_EQ_STR(read_at(there, 1), "hello world");
+    char epoch[EPOCH_SIZE];
+    snprintf(epoch, sizeof(epoch), "%s", demo()->epoch);
+    here->held = 0;
+    pass(1000);
+    CHECK_EQ_STR(demo()->epoch, epoch);
+    CHECK_EQ_STR(store.live, demo()->live);
+    end_loads();
+}
+
+static void nobody_waits_for_ever(void)
+{
+    begin_stored();
+    here->dropped = OP(OPEN);
+    ann = join(here, "Ann");
+    pass(9900);
+    quiet(ann);
+    pass(200);
+    CHECK_EQ_STR(string(expect(ann, "error"), "code"), "busy");
+    check_closed(ann, 4503);
+    uint64_t tries = here->calls[MODEL_OPEN];
+    CHECK(tries > 9 && tries < 100);
+    pass(3000);
+    CHECK_EQ_INT(here->calls[MODEL_OPEN], tries);
+    CHECK_EQ_INT(here->registry->room_by_id.count, 0);
+    end_loads();
+}
+
+static void who_goes_while_waiting_is_forgotten(void)
+{
+    begin_stored();
+    store.held = STORE(LOAD);
+    ann = join(here, "Ann");
+    bob = join(here, "Bob");
+    cut(ann);
+    store.held = 0;
+    pass(1000);
+    expect(bob, "welcome");
+    CHECK_EQ_INT(model_members(&rooms.model, demo()), 1);
+    end_loads();
+}
+
+/* ---- creation ---- */
+
+static const struct template_file template_files[] = {{"a.js", "let a;\r\n", 8}, {"b.js", "", 0}};
+static const struct template templates[] = {
+    {.name = "two", .title = "Two", .files = template_files, .file_count = 2}};
+
+static void begin_without_project(void)
+{
+    begin_loads();
+    for (int i = 0; i < 2; i++) {
+        rooms.all[i].registry->config.templates = templates;
+        rooms.all[i].registry->config.template_count = 1;
+    }
+}
+
+static void what_is_nowhere_is_no_project(void)
+{
+    begin_without_project();
+    ann = join(here, "Ann");
+    CHECK_EQ_STR(string(expect(ann, "error"), "code"), "no_project");
+    check_closed(ann, 4404);
+    CHECK_EQ_INT(model_keys(&rooms.model, "demo"), 0);
+    end_loads();
+}
+
+static void a_template_makes_it_in_the_repository_and_it_is_loaded_from_there(void)
+{
+    begin_without_project();
+    ann = connect_to(here);
+    bob = connect_to(there);
+    hello(ann, "two");
+    hello(bob, "two");
+    pass(500);
+    CHECK_EQ_STR(string(expect(ann, "welcome"), "ep"), "1.new");
+    CHECK_EQ_STR(string(expect(bob, "welcome"), "ep"), "1.new");
+    CHECK_EQ_INT(store.made[STORE_CREATE], 1);
+    open_file(bob, 1);
+    CHECK_EQ_STR(string(expect(bob, "file"), "text"), "let a;\n");
+    end_loads();
+}
+
+static void a_creation_of_unknown_outcome_is_settled_by_opening(void)
+{
+    for (int i = 0; i < 2; i++) {
+        begin_without_project();
+        unsigned *fault = i ? &store.lost : &store.away;
+        *fault = STORE(CREATE);
+        ann = connect_to(here);
+        hello(ann, "two");
+        *fault = 0;
+        pass(500);
+        expect(ann, "welcome");
+        end_loads();
+    }
+}
+
+static enum err created;
+static int created_count;
+
+static void on_created(void *owner, enum err result)
+{
+    (void)owner;
+    created = result;
+    created_count++;
+}
+
+static void create_at(struct instance *instance)
+{
+    created_count = 0;
+    registry_create_project(instance->registry, "demo", "Demo", "two", NULL, on_created);
+    rooms_settle();
+}
+
+static void over_http_a_project_is_made_once(void)
+{
+    begin_without_project();
+    create_at(here);
+    CHECK_EQ_INT(created_count, 1);
+    CHECK_EQ_INT(created, ERR_OK);
+    create_at(there);
+    pass(1000);
+    CHECK_EQ_INT(created_count, 1);
+    CHECK_EQ_INT(created, ERR_EXISTS);
+    CHECK_EQ_STR(stored_text(1), "let a;\n");
+    end_loads();
+}
+
+static void over_http_a_creation_whose_answer_was_lost_is_one(void)
+{
+    begin_without_project();
+    store.lost = STORE(CREATE);
+    create_at(here);
+    store.lost = 0;
+    pass(1000);
+    CHECK_EQ_INT(created_count, 1);
+    CHECK_EQ_INT(created, ERR_OK);
+    end_loads();
+}
+
+static void over_http_a_creation_is_given_up(void)
+{
+    begin_without_project();
+    store.away = STORE(CREATE);
+    create_at(here);
+    pass(9000);
+    CHECK_EQ_INT(created_count, 0);
+    pass(2000);
+    CHECK_EQ_INT(created_count, 1);
+    CHECK_EQ_INT(created, ERR_BUSY);
+    end_loads();
+}
+
+static enum err found;
+static char found_text[100], found_epoch[EPOCH_SIZE];
+static int found_count;
+
+static void on_file(void *owner, const struct query_file *answer)
+{
+    (void)owner;
+    found_count++;
+    found = answer->result;
+    if (found != ERR_OK)
+        return;
+    rope_copy(answer->text, found_text);
+    found_text[rope_len(answer->text)] = '\0';
+    snprintf(found_epoch, sizeof(found_epoch), "%s", answer->ep);
+}
+
+static void ask_file(struct instance *instance, const char *path)
+{
+    found_count = 0;
+    registry_query_file(instance->registry, "demo", path, NULL, on_file);
+    rooms_settle();
+}
+
+static void a_query_waits_too(void)
+{
+    begin_stored();
+    store.held = STORE(LOAD);
+    ask_file(here, "main.c");
+    pass(1000);
+    CHECK_EQ_INT(found_count, 0);
+    store.held = 0;
+    pass(500);
+    CHECK_EQ_INT(found_count, 1);
+    CHECK_EQ_INT(found, ERR_OK);
+    CHECK_EQ_STR(found_text, "hello world");
+    end_loads();
+}
+
+static void a_query_is_given_up_too(void)
+{
+    begin_stored();
+    store.away = STORE(LOAD);
+    ask_file(here, "main.c");
+    pass(1000);
+    CHECK_EQ_INT(found_count, 1);
+    CHECK_EQ_INT(found, ERR_BUSY);
+    store.away = 0;
+    store.is_broken = true;
+    ask_file(there, "main.c");
+    pass(20000);
+    CHECK_EQ_INT(found_count, 1);
+    CHECK(found == ERR_INTERNAL || found == ERR_BUSY);
+    end_loads();
+}
+
+/* The room here is of before; the answer is of another history. */
+static void a_query_does_not_answer_from_a_history_that_is_over(void)
+{
+    begin_stored();
+    ann = join(here, "Ann");
+    open_file(ann, 1);
+    here->held = OP(POLL);
+    here->is_deaf = true;
+    restart_redis(1);
+    bob = join(there, "Bob");
+    pass(4000);
+    expect(bob, "welcome");
+    CHECK_EQ_INT(epoch_number(demo()->epoch), 5);
+    ask_file(here, "main.c");
+    CHECK_EQ_INT(found_count, 1);
+    CHECK_EQ_INT(found, ERR_OK);
+    CHECK_EQ_STR(found_epoch, demo()->epoch);
+    check_closed(ann, 4503);
+    end_loads();
+}
+
+/* ---- recovery ---- */
+
+/* Ann here and Bob there, both with main.c open, typed in by both. */
+static void two_writers(void)
+{
+    begin_stored();
+    ann = join(here, "Ann");
+    bob = join(there, "Bob");
+    open_file(ann, 1);
+    open_file(bob, 1);
+    type(ann, 1, "a");
+    type(bob, 1, "b");
+    pass(200);
+    CHECK_EQ_STR(text_at(here, 1), "bahello world");
+    CHECK_EQ_STR(text_at(there, 1), "bahello world");
+}
+
+static void check_gone_on(uint64_t number)
+{
+    CHECK_EQ_INT(epoch_number(demo()->epoch), number);
+    CHECK_EQ_STR(store.epoch, demo()->epoch);
+    CHECK(TAILQ_EMPTY(&here->registry->detached));
+    CHECK(TAILQ_EMPTY(&there->registry->detached));
+    CHECK(TAILQ_EMPTY(&here->registry->loads));
+    CHECK(TAILQ_EMPTY(&there->registry->loads));
+}
+
+static void an_emptied_redis_gets_everything_back_from_the_instances(void)
+{
+    two_writers();
+    empty_redis();
+    pass(1500);
+    check_closed(ann, 4503);
+    check_closed(bob, 4503);
+    CHECK_EQ_STR(read_at(here, 1), "bahello world");
+    CHECK_EQ_STR(read_at(there, 1), "bahello world");
+    check_gone_on(5);
+    pass(5000);
+    CHECK_EQ_STR(stored_text(1), "bahello world");
+    CHECK_EQ_INT(stored(1)->epoch_number, 5);
+    CHECK_EQ_STR(stored_text(2), "b");
+    CHECK_EQ_INT(stored(2)->epoch_number, 5); /* every file is dirty under a new epoch */
+    end_loads();
+}
+
+/* One instance is behind the other when it happens. */
+static void the_newest_replica_wins(void)
+{
+    for (int i = 0; i < 2; i++) {
+        two_writers();
+        struct instance *behind = i ? here : there;
+        behind->is_deaf = true;
+        behind->held = OP(POLL);
+        type(i ? bob : ann, 1, "c");
+        CHECK_EQ_STR(text_at(behind, 1), "bahello world");
+        empty_redis();
+        behind->held = 0;
+        behind->is_deaf = false;
+        pass(6000);
+        CHECK_EQ_STR(read_at(here, 1), "cbahello world");
+        check_gone_on(5);
+        end_loads();
+    }
+}
+
+static void what_redis_still_has_is_an_offer_too(void)
+{
+    two_writers();
+    here->is_deaf = there->is_deaf = true;
+    here->held = there->held = OP(POLL) | OP(CHECKPOINT);
+    here->late = OP(APPEND);
+    type(ann, 1, "c"); /* in the log, and nobody knows it */
+    restart_redis(0);
+    here->held = there->held = here->late = 0;
+    here->is_deaf = there->is_deaf = false;
+    pass(8000);
+    CHECK_EQ_STR(read_at(there, 1), "cbahello world");
+    check_gone_on(5);
+    end_loads();
+}
+
+static void a_redis_that_came_back_older_does_not_roll_back(void)
+{
+    two_writers();
+    type(ann, 1, "c");
+    size_t since = rooms.model.journal_count;
+    type(ann, 1, "d");
+    pass(100);
+    restart_redis(rooms.model.journal_count - since + 1);
+    pass(8000);
+    CHECK_EQ_STR(read_at(there, 1), "dcbahello world");
+    check_gone_on(5);
+    end_loads();
+}
+
+static void the_repository_is_an_offer_too(void)
+{
+    two_writers();
+    pass(3000); /* saved */
+    CHECK_EQ_STR(stored_text(1), "bahello world");
+    cut(ann);
+    cut(bob);
+    registry_free(here->registry); /* both die, and come back empty */
+    registry_free(there->registry);
+    rooms.conn_count = 0;
+    json_decref(ann->inbox);
+    json_decref(bob->inbox);
+    free(ann);
+    free(bob);
+    rooms.call_count = 0;
+    rooms_start(here, "here");
+    rooms_start(there, "there");
+    empty_redis();
+    CHECK_EQ_STR(read_at(here, 1), "bahello world");
+    check_gone_on(5);
+    end_loads();
+}
+
+/* The tree is offered like a file. What it does not list any more goes from the repository. */
+static void what_was_made_and_deleted_stays_made_and_deleted(void)
+{
+    two_writers();
+    pass(3000);
+    here->held = there->held = OP(CLAIM); /* nothing is saved from here on */
+    say(ann, "{\"t\":\"create\",\"path\":\"new.c\",\"text\":\"new\",\"q\":1}");
+    say(ann, "{\"t\":\"rename\",\"f\":1,\"path\":\"renamed.c\",\"q\":2}");
+    say(bob, "{\"t\":\"delete\",\"f\":2,\"q\":3}");
+    open_file(bob, 3);
+    pass(500);
+    empty_redis();
+    here->held = there->held = 0;
+    pass(8000);
+    CHECK_EQ_STR(read_at(here, 3), "new");
+    ask_file(there, "renamed.c");
+    CHECK_EQ_STR(found_text, "bahello world");
+    ask_file(there, "b.c");
+    CHECK_EQ_INT(found, ERR_NO_FILE);
+    CHECK_EQ_STR(stored(1)->path, "renamed.c");
+    CHECK_EQ_STR(stored_text(3), "new");
+    CHECK(!stored(2));
+    end_loads();
+}
+
+static void a_client_that_types_on_loses_nothing_over_the_loss(void)
+{
+    two_writers();
+    char resume[300];
+    bob = join(there, "Bob");
+    snprintf(resume, sizeof(resume), "%s", string(expect(bob, "welcome"), "resume"));
+    open_file(bob, 1);
+    json_array_clear(bob->inbox);
+    empty_redis();
+    pass(1000);
+    check_closed(bob, 4503);
+    bob = come_back(there, resume, 2);
+    pass(6000);
+    expect(bob, "welcome");
+    say(bob, "{\"t\":\"open\",\"path\":\"main.c\",\"v\":5,\"ep\":\"4.old\"}");
+    const json_t *file = expect(bob, "file");
+    CHECK_EQ_STR(string(file, "reset"), "epoch");
+    CHECK_EQ_STR(string(file, "text"), "bahello world");
+    type(bob, 1, "x");
+    CHECK_EQ_STR(text_at(there, 1), "xbahello world");
+    end_loads();
+}
+
+/* A hint may be forged: what is the only copy is not let go by it. */
+static void a_forged_ready_does_not_let_a_room_go(void)
+{
+    two_writers();
+    here->dropped = there->dropped = OP(OPEN); /* nobody can load it yet */
+    empty_redis();
+    pass(1500);
+    CHECK(detached_exists(here->registry, "demo"));
+    rooms_publish(NULL, "demo", "ready 9.forged 1 evil 9 0", 25);
+    rooms_settle();
+    pass(2000);
+    CHECK(detached_exists(here->registry, "demo"));
+    here->dropped = there->dropped = 0;
+    pass(8000);
+    CHECK_EQ_STR(read_at(here, 1), "bahello world");
+    check_gone_on(5);
+    end_loads();
+}
+
+static void a_room_is_kept_until_a_load_has_succeeded(void)
+{
+    two_writers();
+    store.away = STORE(LOAD);
+    empty_redis();
+    pass(60000);
+    CHECK(detached_exists(here->registry, "demo"));
+    CHECK_EQ_INT(here->registry->room_by_id.count, 1);
+    store.away = 0;
+    pass(20000);
+    CHECK_EQ_STR(read_at(here, 1), "bahello world");
+    check_gone_on(5);
+    end_loads();
+}
+
+/* What was sent to the log and not answered when it was lost: not acknowledged, not doubled. */
+static void edits_that_wait_are_dropped_with_the_room(void)
+{
+    two_writers();
+    here->held = OP(APPEND);
+    json_array_clear(ann->inbox);
+    type(ann, 1, "z");
+    empty_redis();
+    pass(1000);
+    here->held = 0;
+    pass(6000);
+    CHECK(!conn_next(ann, "ack"));
+    CHECK_EQ_STR(read_at(there, 1), "bahello world");
+    end_loads();
+}
+
+/* Offers of a project with more text than one call may hold come in several. */
+static void much_text_is_offered_in_parts(void)
+{
+    begin_stored();
+    char *text = mem_alloc(3000001);
+    for (uint64_t f = 1; f <= 8; f++) {
+        memset(text, (int)('a' + f), 3000000);
+        text[3000000] = '\0';
+        char path[20];
+        snprintf(path, sizeof(path), "%" PRIu64, f);
+        store_add(f, path, text);
+    }
+    free(text);
+    ann = join(here, "Ann");
+    bob = join(there, "Bob");
+    for (uint64_t f = 1; f <= 8; f++) {
+        open_file(ann, f);
+        type(ann, f, "x");
+        json_array_clear(ann->inbox);
+    }
+    here->held = there->held = OP(CLAIM);
+    empty_redis();
+    here->dropped = OP(OPEN); /* so that the other one loads it */
+    pass(1000);
+    cut(bob);
+    bob = join(there, "Bob");
+    pass(5000);
+    here->dropped = 0;
+    expect(bob, "welcome");
+    CHECK(here->calls[MODEL_OFFER] >= 3);
+    for (uint64_t f = 1; f <= 8; f++) {
+        const struct model_file *file = model_find_file(demo(), f);
+        CHECK_EQ_INT(file->content_len, 3000001);
+        CHECK_EQ_INT(file->version, 4);
+    }
+    end_loads();
+}
+
+/* ---- Redis is the store ---- */
+
+static void begin_only_redis(void)
+{
+    begin();
+    ann = join(here, "Ann");
+    bob = join(there, "Bob");
+    open_file(ann, 1);
+    open_file(bob, 1);
+    type(ann, 1, "a");
+    pass(200);
+}
+
+static void without_a_repository_the_instances_are_what_is_left(void)
+{
+    begin_only_redis();
+    uint64_t before = epoch_number(demo()->epoch);
+    empty_redis();
+    pass(1500);
+    check_closed(ann, 4503);
+    pass(6000);
+    CHECK_EQ_STR(read_at(there, 1), "ahello world");
+    CHECK_EQ_INT(epoch_number(demo()->epoch), before + 1);
+    CHECK_EQ_INT(dirty_in_redis(), 1); /* for a repository that comes later */
+    end();
+}
+
+static void a_lost_project_is_recovered_and_not_made_anew(void)
+{
+    begin_only_redis();
+    empty_redis();
+    struct conn *carl = connect_to(there);
+    hello(carl, "blank");
+    create_at(here);
+    pass(6000);
+    expect(carl, "welcome");
+    open_file(carl, 1);
+    CHECK_EQ_STR(string(expect(carl, "file"), "text"), "ahello world");
+    CHECK_EQ_INT(created_count, 1);
+    end();
+}
+
+static void without_a_repository_a_new_project_asks_the_others_for_a_moment(void)
+{
+    memset(&rooms, 0, sizeof(rooms));
+    rooms_begin(&(struct model_config){
+        .lease_ms = 10000, .load_ms = 15000, .history = 1000, .events = 100});
+    ann = connect_to(here);
+    hello(ann, "blank");
+    pass(400);
+    quiet(ann);
+    pass(300);
+    expect(ann, "welcome");
+    CHECK(here->published > 0);
+    end();
+}
+
+static void without_a_repository_nothing_is_saved_or_unloaded(void)
+{
+    begin_only_redis();
+    cut(ann);
+    cut(bob);
+    pass(60000);
+    CHECK(is_in_redis());
+    CHECK_EQ_INT(here->calls[MODEL_CLAIM], 0);
+    end();
+}
+
+int main(int argc, char **argv)
+{
+    check_init(argc, argv);
+    if (!getenv("WEFT_TEST_LOG"))
+        log_setup((enum log_level)(LOG_ERROR + 1), false);
+    RUN(the_first_who_joins_loads_it_from_the_repository);
+    RUN(numbers_of_authors_come_with_the_file);
+    RUN(of_fifty_who_come_at_once_one_loads_and_all_are_welcome);
+    RUN(what_is_said_before_welcome_is_answered_behind_it);
+    RUN(who_waits_elsewhere_is_told_that_it_is_ready);
+    RUN(a_query_waits_too);
+    RUN(a_query_is_given_up_too);
+    RUN(a_query_does_not_answer_from_a_history_that_is_over);
+    RUN(what_cannot_be_understood_is_an_error_to_all_and_nothing_is_written);
+    RUN(a_stored_text_that_is_no_text_is_never_made_an_empty_one);
+    RUN(while_the_repository_is_away_who_waits_is_told_busy);
+    RUN(one_hiccup_of_the_repository_is_nobodys_business);
+    RUN(a_load_is_given_up_before_its_lease_ends);
+    RUN(a_begin_of_unknown_outcome_is_settled_by_reading);
+    RUN(a_begin_that_was_not_done_is_made_again);
+    RUN(a_begin_that_another_was_before_reads_again);
+    RUN(a_populate_of_unknown_outcome_is_made_again);
+    RUN(a_lease_of_which_the_answer_was_lost_is_told_again);
+    RUN(a_populate_under_a_lost_lease_writes_nothing);
+    RUN(nobody_waits_for_ever);
+    RUN(who_goes_while_waiting_is_forgotten);
+    RUN(what_is_nowhere_is_no_project);
+    RUN(a_template_makes_it_in_the_repository_and_it_is_loaded_from_there);
+    RUN(a_creation_of_unknown_outcome_is_settled_by_opening);
+    RUN(over_http_a_project_is_made_once);
+    RUN(over_http_a_creation_whose_answer_was_lost_is_one);
+    RUN(over_http_a_creation_is_given_up);
+    RUN(an_emptied_redis_gets_everything_back_from_the_instances);
+    RUN(the_newest_replica_wins);
+    RUN(what_redis_still_has_is_an_offer_too);
+    RUN(a_redis_that_came_back_older_does_not_roll_back);
+    RUN(the_repository_is_an_offer_too);
+    RUN(what_was_made_and_deleted_stays_made_and_deleted);
+    RUN(a_client_that_types_on_loses_nothing_over_the_loss);
+    RUN(a_forged_ready_does_not_let_a_room_go);
+    RUN(a_room_is_kept_until_a_load_has_succeeded);
+    RUN(edits_that_wait_are_dropped_with_the_room);
+    RUN(much_text_is_offered_in_parts);
+    RUN(without_a_repository_the_instances_are_what_is_left);
+    RUN(a_lost_project_is_recovered_and_not_made_anew);
+    RUN(without_a_repository_a_new_project_asks_the_others_for_a_moment);
+    RUN(without_a_repository_nothing_is_saved_or_unloaded);
+    return check_finish();
+}
