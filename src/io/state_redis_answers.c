@@ -507,7 +507,6 @@ static void read_error(struct answer *answer, const char *words)
     } else if (begins_with(words, "OOM")) {
         answer->problem = "Redis is out of memory";
     }
-    answer->call->state->counts->errors++;
     complain(answer->call, words);
 }
 

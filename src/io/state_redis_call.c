@@ -93,8 +93,7 @@ static void replied(void *owner, void *data, struct redisReply *reply)
     struct call *call = data;
     (void)owner;
     if (is_unknown_script(call, reply)) {
-        call_load_scripts(call->state);
-        call->is_whole = true;
+        call->is_whole = true; /* EVAL has Redis remember it, too */
         call_send(call);
         return;
     }

@@ -66,6 +66,13 @@ static CHECK_UNUSED struct probe *second_of(const struct probe *probe)
     return second;
 }
 
+/* Returns a new copy of the last answer's token or lease, "" where it had none. */
+static CHECK_UNUSED char *token_of(const struct probe *probe)
+{
+    CHECK(probe->got.token != NULL);
+    return mem_strdup(probe->got.token ? probe->got.token : "");
+}
+
 static CHECK_UNUSED const struct state_person *person(const struct probe *probe, uint64_t cid)
 {
     for (size_t i = 0; i < probe->got.people_count; i++)

@@ -96,7 +96,7 @@ static void populate_brings_it_back_as_it_was(void)
     probe->project = "new";
     CHECK_EQ_INT(probe_hello(probe, ANN, 1, 21), STATE_LOAD);
     struct state_populate populate = new_project(probe->got.token, "3.new");
-    char *token = mem_strdup(probe->got.token);
+    char *token = token_of(probe);
     populate.token = token;
     CHECK_EQ_INT(probe_populate(probe, &populate), STATE_OK);
     CHECK_EQ_INT(probe_hello(probe, ANN, 5, 22), STATE_OK);
@@ -147,7 +147,7 @@ static void only_what_is_told_to_be_is_dirty(void)
     probe->project = "new";
     CHECK_EQ_INT(probe_hello(probe, 0, 0, 21), STATE_LOAD);
     struct state_populate populate = new_project(probe->got.token, "3.new");
-    char *token = mem_strdup(probe->got.token);
+    char *token = token_of(probe);
     populate.token = token;
     CHECK_EQ_INT(probe_populate(probe, &populate), STATE_OK);
     free(token);
@@ -191,7 +191,7 @@ static void of_offers_the_best_are_kept(void)
     struct probe *first = begin_plain(), *second = second_of(first);
     first->project = second->project = "new";
     CHECK_EQ_INT(probe_hello(first, 0, 0, 21), STATE_LOAD);
-    char *token = mem_strdup(first->got.token);
+    char *token = token_of(first);
     struct state_file listed[] = {{.f = 1, .path = "p.txt", .eol = "\r\n", .version = 7}};
     struct state_offer_tree old = {2, 90, 4, "Name", "blank", listed, 1};
     struct state_offer_tree newer = {3, 5, 3, "Na\nme", "react", listed, 1};
@@ -239,11 +239,11 @@ static void offers_outlive_a_loader(void)
     struct state_offer_file file = offered(1, 3, 7, "kept");
     CHECK_EQ_INT(probe_hello(probe, 0, 0, 21), STATE_LOAD);
     CHECK_EQ_INT(probe_offer(probe, NULL, &file, 1), STATE_OK);
-    probe_abandon(probe, probe->got.token ? probe->got.token : "");
+    probe_abandon(probe, "another");
     CHECK_EQ_INT(probe_hello(probe, 0, 0, 21), STATE_LOAD);
     probe_abandon(probe, probe->got.token);
     CHECK_EQ_INT(probe_hello(probe, 0, 0, 22), STATE_LOAD);
-    char *token = mem_strdup(probe->got.token);
+    char *token = token_of(probe);
     CHECK_EQ_INT(probe_ask_offers(probe, token), STATE_OK);
     CHECK_EQ_INT(probe->got.offer_count, 1);
     free(token);
@@ -267,7 +267,7 @@ static void after_a_restart_the_project_is_recovered(void)
     CHECK_EQ_INT(probe_unload(first), STATE_UNLOADED);
     CHECK_EQ_INT(probe_hello(first, ANN, 2, 21), STATE_LOAD);
     CHECK(first->got.recover);
-    char *token = mem_strdup(first->got.token);
+    char *token = token_of(first);
     CHECK_EQ_INT(SETTLED(probe_hello(second, BOB, 1, 31)), STATE_WAIT);
 
     CHECK_EQ_INT(probe_ask_offers(first, token), STATE_OK);
@@ -301,7 +301,7 @@ static void a_lease_ends_with_its_run(void)
     struct probe *probe = begin_plain();
     backend->restart();
     CHECK_EQ_INT(SETTLED(probe_hello(probe, ANN, 2, 21)), STATE_LOAD);
-    char *token = mem_strdup(probe->got.token);
+    char *token = token_of(probe);
     backend->restart();
     CHECK_EQ_INT(SETTLED(probe_ask_offers(probe, token)), STATE_LOST);
     struct state_populate populate = new_project(token, "7.next");
@@ -312,6 +312,23 @@ static void a_lease_ends_with_its_run(void)
     probe_abandon(probe, probe->got.token);
     CHECK_EQ_INT(probe_hello(probe, ANN, 2, 22), STATE_LOAD);
     CHECK(probe->got.recover);
+    free(token);
+}
+
+static void a_dead_recoverer_is_followed_by_another(void)
+{
+    struct probe *first = begin(&(struct backend_options){.load_ms = 1000});
+    struct probe *second = second_of(first);
+    backend->restart();
+    CHECK_EQ_INT(SETTLED(probe_hello(first, ANN, 2, 21)), STATE_LOAD);
+    char *token = token_of(first);
+    UNTIL(probe_hello(second, BOB, 1, 31) == STATE_LOAD);
+    CHECK(second->got.recover);
+    CHECK_EQ_INT(probe_ask_offers(first, token), STATE_LOST);
+    free(token);
+    token = token_of(second);
+    CHECK_EQ_INT(probe_ask_offers(second, token), STATE_OK);
+    CHECK_EQ_INT(second->got.offer_count, 2); /* nothing went with the lease */
     free(token);
 }
 
@@ -378,6 +395,7 @@ static void everything_is_refused_where_nothing_is_loaded(void)
     X(offers_outlive_a_loader)                                                                     \
     X(after_a_restart_the_project_is_recovered)                                                    \
     X(a_lease_ends_with_its_run)                                                                   \
+    X(a_dead_recoverer_is_followed_by_another)                                                     \
     X(a_restart_that_is_trusted_changes_nothing)                                                   \
     X(everything_is_refused_where_the_epoch_is_over)                                               \
     X(everything_is_refused_where_nothing_is_loaded)

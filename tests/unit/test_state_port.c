@@ -36,6 +36,20 @@ static void create_does_it_once(struct probe *probe)
     CHECK_EQ_INT(probe->got.e, 0);
 }
 
+static void of_first_files_that_get_in_each_others_way_the_first_is_made(struct probe *probe)
+{
+    struct state_new_file files[] = {{"a", "1", 1, "\n"},
+                                     {"a/b.txt", "2", 1, "\n"},
+                                     {"a", "3", 1, "\n"},
+                                     {"b/c/d.txt", "4", 1, "\n"},
+                                     {"b/c", "5", 1, "\n"}};
+    probe->project = "demo2";
+    CHECK_EQ_INT(probe_create(probe, "Demo", files, 5), STATE_OK);
+    CHECK_EQ_INT(probe_open(probe, 0, 0, true), STATE_OK);
+    CHECK_EQ_INT(probe->got.file_count, 2);
+    CHECK(probe_listed(probe, "a") && probe_listed(probe, "b/c/d.txt"));
+}
+
 static void open_tells_the_tree(struct probe *probe)
 {
     CHECK_EQ_INT(probe_open(probe, BOB, 0, true), STATE_OK);
@@ -384,6 +398,7 @@ static void leaving_loses_nothing(struct probe *probe)
 #define CASES(X)                                                                                   \
     X(a_project_that_is_not_there_cannot_be_opened)                                                \
     X(create_does_it_once)                                                                         \
+    X(of_first_files_that_get_in_each_others_way_the_first_is_made)                                \
     X(open_tells_the_tree)                                                                         \
     X(a_look_raises_no_generation)                                                                 \
     X(a_straggler_is_told_from_a_successor)                                                        \

@@ -67,6 +67,39 @@ static void the_hash_of_a_file_is_plain_to_read(void)
     CHECK_EQ_STR(ask_text("HGET", "weft:{demo}:seen:1", "5"), "1");
 }
 
+static void what_is_saved_never_goes_back(void)
+{
+    struct probe *probe = begin_plain();
+    CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
+    CHECK_EQ_INT(probe_tell_saved(probe, 1, 2, 1), STATE_OK);
+    char *before = mem_strdup(ask_text("HGET", "weft:{demo}:meta", "tick"));
+    CHECK_EQ_INT(probe_tell_saved(probe, 1, 1, 0), STATE_OK);
+    CHECK_EQ_STR(ask_text("HGET", "weft:{demo}:file:1", "saved_rev"), "2");
+    CHECK_EQ_STR(ask_text("HGET", "weft:{demo}:file:1", "saved_version"), "1");
+    CHECK_EQ_STR(ask_text("HGET", "weft:{demo}:meta", "tick"), before); /* nobody is told */
+    CHECK_EQ_STR(ask_text("HGET", "weft:{demo}:meta", "last_sync_timestamp"), "1730000000000");
+    free(before);
+}
+
+static void populate_leaves_nothing_of_before(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.save_after_ms = 600000});
+    CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
+    CHECK_EQ_INT(probe_append(probe, 2, 0, ANN, 1, 1, 0, "x"), STATE_OK);
+    CHECK_EQ_INT(probe_delete(probe, 2, NULL), STATE_OK);
+    CHECK(backend->keys("demo") > 8);
+    backend->restart();
+    CHECK_EQ_INT(SETTLED(probe_hello(probe, ANN, 2, 21)), STATE_LOAD);
+    char *token = token_of(probe);
+    struct state_populate populate = {
+        .token = token, .epoch = "5.x", .name = "N", .template = "", .e = 3, .next_file = 9};
+    CHECK_EQ_INT(probe_populate(probe, &populate), STATE_OK);
+    CHECK_EQ_INT(backend->keys("demo"), 1);
+    CHECK_EQ_STR(ask_text("HGET", "weft:{demo}:meta", "live"), token);
+    CHECK_EQ_STR(ask_text("HGET", "weft:{demo}:meta", "load_token"), "");
+    free(token);
+}
+
 /* ---- Redis is full, or has forgotten ---- */
 
 static void a_full_redis_writes_nothing_and_lets_go(void)
@@ -104,14 +137,15 @@ static void a_full_redis_writes_nothing_and_lets_go(void)
 static void a_redis_that_has_forgotten_the_scripts_is_told_them(void)
 {
     struct probe *probe = begin_plain();
-    uint64_t loads = redis_counts(redis_backend_world.instances[0])->script_loads;
     REQUIRE(redis_world_do(server(), "SCRIPT", "FLUSH"));
-    CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
+    uint64_t calls = redis_counts(redis_backend_world.instances[0])->calls;
+    for (uint64_t v = 0; v < 3; v++)
+        CHECK_EQ_INT(probe_append(probe, 1, v, ANN, v + 1, 1, 4 + v, "x"), STATE_OK);
+    CHECK_EQ_INT(redis_counts(redis_backend_world.instances[0])->calls - calls, 4);
     REQUIRE(redis_world_do(server(), "SCRIPT", "FLUSH"));
     probe_leave(probe, ANN, 1);
     UNTIL(probe_ask_dirty(probe, 10) == STATE_OK && probe->got.members == 0);
-    CHECK(redis_counts(redis_backend_world.instances[0])->script_loads > loads);
-    check_text(probe, 1, "basex");
+    check_text(probe, 1, "basexxx");
 }
 
 /* ---- somebody has written something else ---- */
@@ -303,6 +337,31 @@ static void naughty_strings_are_names_of_people(void)
 
 /* ---- what is forgotten ---- */
 
+static void a_log_of_large_entries_is_cut_shorter(void)
+{
+    struct probe *probe = begin_plain();
+    enum { EACH = 1000000 };
+    char *text = mem_alloc(16 * EACH + 5);
+    size_t len = 4;
+    memcpy(text, "base", 5);
+    for (uint64_t v = 0; v < 16; v++) {
+        char *paste = text + len;
+        memset(paste, 'x', EACH);
+        paste[EACH] = '\0';
+        CHECK_EQ_INT(probe_append(probe, 1, v, ANN, v + 1, 1, len, paste), STATE_OK);
+        len += EACH;
+    }
+    CHECK_EQ_INT(probe_checkpoint(probe, 1, 16, text), STATE_OK);
+    long long kept =
+        redis_world_number(redis_world_ask(server(), "XLEN", "weft:{demo}:log:1", NULL));
+    CHECK(kept > 0 && kept <= 8);
+    /* Never beyond the text. */
+    CHECK_EQ_INT(probe_append(probe, 1, 16, ANN, 17, 1, len, "x"), STATE_OK);
+    CHECK_EQ_INT(probe_read(probe, 1, true, 0), STATE_OK);
+    CHECK_EQ_INT(probe->got.message_count, 1);
+    free(text);
+}
+
 static void a_cid_that_nobody_used_for_a_day_is_forgotten(void)
 {
     struct probe *probe = begin_plain();
@@ -423,6 +482,8 @@ int main(int argc, char **argv)
     log_setup(LOG_ERROR, false);
     backend = &redis_backend;
     RUN(the_hash_of_a_file_is_plain_to_read);
+    RUN(what_is_saved_never_goes_back);
+    RUN(populate_leaves_nothing_of_before);
     RUN(a_full_redis_writes_nothing_and_lets_go);
     RUN(a_redis_that_has_forgotten_the_scripts_is_told_them);
     RUN(keys_of_another_type_do_no_harm);
@@ -430,6 +491,7 @@ int main(int argc, char **argv)
     RUN(what_is_no_number_or_no_text_is_broken);
     RUN(naughty_strings_are_kept_byte_for_byte);
     RUN(naughty_strings_are_names_of_people);
+    RUN(a_log_of_large_entries_is_cut_shorter);
     RUN(a_cid_that_nobody_used_for_a_day_is_forgotten);
     RUN(requests_are_remembered_as_long_as_their_events);
     RUN(an_answer_of_any_shape_is_answered_once);

@@ -345,7 +345,7 @@ static void one_flushes_a_project_that_is_due(void)
     struct probe *second = second_of(first);
     UNTIL(probe_claim(first, 60000) == STATE_OK);
     CHECK_EQ_STR(first->got.project, "demo");
-    char *lease = mem_strdup(first->got.token);
+    char *lease = token_of(first);
     CHECK_EQ_INT(probe_claim(second, 60000), STATE_NO_PROJECT);
     CHECK_EQ_INT(probe_append(second, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
     CHECK_EQ_INT(probe_claim(second, 60000), STATE_NO_PROJECT);
@@ -362,7 +362,7 @@ static void a_dead_flusher_leaves_the_job(void)
     struct probe *first = begin(&(struct backend_options){.save_after_ms = 1});
     struct probe *second = second_of(first);
     UNTIL(probe_claim(first, 300) == STATE_OK);
-    char *lease = mem_strdup(first->got.token);
+    char *lease = token_of(first);
     UNTIL(probe_claim(second, 60000) == STATE_OK);
     probe_settle(first, lease, 0); /* not its any more */
     CHECK_EQ_INT(probe_claim(first, 60000), STATE_NO_PROJECT);
@@ -421,6 +421,9 @@ static void a_deleted_file_is_remembered_until_it_is_saved(void)
     CHECK_EQ_INT(probe->got.dirty[0].rev, 3);
     CHECK_EQ_STR(probe->got.dirty[0].path, "src/b.txt");
     CHECK(probe->got.dirty[0].deleted);
+    CHECK_EQ_INT(probe_append(probe, 2, 1, ANN, 2, 1, 1, "x"), STATE_GONE);
+    CHECK_EQ_INT(probe_read(probe, 2, true, 0), STATE_GONE);
+    CHECK_EQ_INT(probe_checkpoint(probe, 2, 1, "x"), STATE_GONE);
     for (int i = 0; i < 2; i++) {
         CHECK_EQ_INT(probe_tell_saved(probe, 2, 3, 1), STATE_OK);
         CHECK_EQ_INT(probe->got.dirty_left, 0);
@@ -442,7 +445,7 @@ static void nothing_remains_of_what_is_saved_and_left(void)
     CHECK_EQ_INT(probe_unload(probe), STATE_BUSY);
     CHECK_EQ_INT(probe_tell_saved(probe, 2, 2, 0), STATE_OK);
     UNTIL(probe_claim(probe, 60000) == STATE_OK);
-    char *lease = mem_strdup(probe->got.token);
+    char *lease = token_of(probe);
     CHECK(backend->keys("demo") > 0);
     CHECK_EQ_INT(probe_unload(probe), STATE_OK);
     CHECK_EQ_INT(probe->got.e, 1);
@@ -462,7 +465,7 @@ static void unload_tells_who_populated_it(void)
     struct probe *probe = begin(&(struct backend_options){.lease_ms = 100, .save_after_ms = 1000});
     probe->project = "new";
     CHECK_EQ_INT(probe_hello(probe, ANN, 1, 21), STATE_LOAD);
-    char *token = mem_strdup(probe->got.token);
+    char *token = token_of(probe);
     struct state_populate populate = {
         .token = token, .epoch = "5.x", .name = "N", .template = "", .e = 3, .next_file = 9};
     CHECK_EQ_INT(probe_populate(probe, &populate), STATE_OK);

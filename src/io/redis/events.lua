@@ -3,7 +3,6 @@
 local after, refusal = tonumber(ARGV[4]), gate()
 if refusal then return refusal end
 local e = number(call('HGET', META, 'e'), 'e')
-if after > e then return { 'trimmed' } end
 local list = after < e and call('XRANGE', P .. 'events', int(after + 1) .. '-0', '+') or {}
 if #list ~= e - after then return { 'trimmed' } end
 for i = 1, #list do

@@ -1,10 +1,6 @@
 #!lua flags=allow-oom
--- lease, after how many ms it is due again (unless the project was unloaded).
+-- lease, after how many ms it is due again. Unloading ends the lease.
 if call('HGET', 'weft:claims', PROJECT) ~= ARGV[4] then return { 'lost' } end
 call('HDEL', 'weft:claims', PROJECT)
-if call('EXISTS', META) == 1 then
-  call('ZADD', DUE, now() + ARGV[5], PROJECT)
-else
-  call('ZREM', DUE, PROJECT)
-end
+call('ZADD', DUE, now() + ARGV[5], PROJECT)
 return { 'ok' }
