@@ -1,5 +1,6 @@
 #!lua
--- f, expect, delta of its length, save_after_ms, seal (or empty), then by, n, k, message of each entry. All or none.
+-- f, expect, delta of its length, save_after_ms, seal or '', then by, n, k, message of each entry.
+-- All or none.
 local f, expect, delta, after = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local FILE, SEEN = P .. 'file:' .. f, P .. 'seen:' .. f
 local refusal = gate()
@@ -32,7 +33,8 @@ for i, line in ipairs(lines) do
   call('XADD', P .. 'log:' .. f, int(version + i) .. '-0', 'm', line)
 end
 version, rev = version + #lines, rev + #lines
-call('HSET', FILE, 'version', version, 'rev', rev, 'len', len, 'updated_at', time, 'updated_by', by[#by])
+call('HSET', FILE, 'version', version, 'rev', rev, 'len', len, 'updated_at', time,
+  'updated_by', by[#by])
 for cid, n in pairs(last) do
   call('HSET', SEEN, cid, n)
 end

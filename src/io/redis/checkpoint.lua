@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- f, version, text, its length in UTF-16 units, how many entries below it are kept; fewer where they
--- are so large that the log takes more than 8 MiB.
+-- f, version, text, its length in UTF-16 units, how many entries below it are kept; fewer where
+-- they are so large that the log takes more than 8 MiB.
 local f, version, text, keep = ARGV[4], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[8])
 local FILE, LOG, refusal = P .. 'file:' .. f, P .. 'log:' .. f, gate()
 if refusal then return refusal end

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- with load
 --
--- How long offers are kept in ms; 1 and epoch number, e, next_file, name, template, count, (f, path,
--- eol, version)… of the tree, or 0; then f, epoch number, version, rev, path, eol, updated_at,
--- updated_by, text, count, (cid, n)… of each file. The best of each is kept, packed.
+-- How long offers are kept in ms; 1 and epoch number, e, next_file, name, template, count,
+-- (f, path, eol, version)… of the tree, or 0; then f, epoch number, version, rev, path, eol,
+-- updated_at, updated_by, text, count, (cid, n)… of each file. The best of each is kept, packed.
 if not lease((now())) then return { 'lost' } end
 local at = 5
 

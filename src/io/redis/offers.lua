@@ -1,8 +1,8 @@
 #!lua flags=no-writes
 -- with files, load
 --
--- token. What was offered, and what Redis has itself where it recovers; in the words of offer.lua, a
--- file with its content_version and entries behind them.
+-- token. What was offered, and what Redis has itself where it recovers; in the words of offer.lua,
+-- a file with its content_version and entries behind them.
 if lease((now())) ~= ARGV[4] then return { 'lost' } end
 local highest, trees, files = 0, {}, {}
 
@@ -24,8 +24,8 @@ end
 
 -- Its own: text and the entries behind it, as far as they are there.
 local function own_file(era, f)
-  local file = call('HMGET', P .. 'file:' .. f, 'content_version', 'rev', 'path', 'eol', 'updated_at', 'updated_by',
-    'content')
+  local file = call('HMGET', P .. 'file:' .. f, 'content_version', 'rev', 'path', 'eol',
+    'updated_at', 'updated_by', 'content')
   local version = tonumber(file[1])
   if not version or not file[7] then return end
   local entries, last = {}, version
@@ -34,8 +34,8 @@ local function own_file(era, f)
     if entry[1] ~= int(last) .. '-0' then break end
     entries[#entries + 1] = entry[2][2]
   end
-  add(files, { f, era, version + #entries, file[2], file[3], file[4] or 'lf', file[5] or 0, file[6] or 0, file[7],
-    call('HGETALL', P .. 'seen:' .. f), version, entries }, 2)
+  add(files, { f, era, version + #entries, file[2] or 0, file[3] or '', file[4] or 'lf',
+    file[5] or 0, file[6] or 0, file[7], call('HGETALL', P .. 'seen:' .. f), version, entries }, 2)
 end
 
 local meta = call('HMGET', META, 'state', 'epoch', 'e', 'next_file', 'name', 'template')

@@ -3,7 +3,8 @@
 --
 -- cid (0: only look), k, nonce, user, [user, name, color] as JSON, the same inside a JSON object,
 -- want_tree, lease_ms, load_ms, whether a restart may be trusted, ask_ms, save_after_ms.
-local cid, k, nonce, user, words, who = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local cid, k, nonce, user = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local words, who, want_tree = ARGV[8], ARGV[9], ARGV[10] == '1'
 local lease_ms, load_ms, ask_ms = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[14])
 local time, micros = now()
 local meta = call('HMGET', META, 'state', 'run', 'name', 'e', 'people_rev', 'load_run')
@@ -46,7 +47,7 @@ local function join()
   if ARGV[15] ~= '0' then call('ZADD', DUE, 'NX', time + ARGV[15], PROJECT) end
   if not (again and call('ZSCORE', MEMBERS, cid)) then
     cid_put(cid, int(k), nonce, time, user)
-    call('HSET', PEOPLE, cid, '{"k":' .. int(k) .. ',"inst":' .. cjson.encode(INSTANCE) .. ',' .. who .. '}')
+    call('HSET', PEOPLE, cid, '{"k":' .. int(k) .. ',"inst":"' .. INSTANCE .. '",' .. who .. '}')
     call('HINCRBY', META, 'people_rev', 1)
     hint('join', cid, int(k), words)
   end
@@ -54,13 +55,17 @@ local function join()
   return true
 end
 
-local files = {}
 if cid ~= '0' and not join() then return { 'straggler' } end
-if ARGV[10] == '0' then
-  return { 'ok', epoch, meta[3], meta[4], k, tick, call('HGET', META, 'people_rev'), {}, {} }
+local files = {}
+for path, f in pairs(want_tree and tree() or {}) do
+  local file = call('HMGET', P .. 'file:' .. f, 'version', 'len', 'size', 'saved_version', 'rev',
+    'eol')
+  local one = { f, path }
+  for i = 1, 5 do
+    one[#one + 1] = file[i] or 0
+  end
+  one[#one + 1] = file[6] or 'lf'
+  files[#files + 1] = one
 end
-for path, f in pairs(tree()) do
-  local file = call('HMGET', P .. 'file:' .. f, 'version', 'len', 'size', 'saved_version', 'rev', 'eol')
-  files[#files + 1] = { f, path, file[1] or 0, file[2] or 0, file[3] or 0, file[4] or 0, file[5] or 0, file[6] or 'lf' }
-end
-return { 'ok', epoch, meta[3], meta[4], k, tick, call('HGET', META, 'people_rev'), files, people(time) }
+return { 'ok', epoch, meta[3], meta[4], k, tick, call('HGET', META, 'people_rev'), files,
+  want_tree and people(time) or {} }

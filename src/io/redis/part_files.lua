@@ -10,7 +10,13 @@ local function tree()
   return paths
 end
 
--- A new file, its text at its version.
+-- A file that was never saved, at version 0.
+local function new_file(path, eol, len, text, at, by)
+  return { path = path, eol = eol, len = len, text = text, version = 0, rev = 1, saved_rev = 0,
+    saved_version = 0, updated_at = at, updated_by = by }
+end
+
+-- Text and version belong together.
 local function put_file(f, file)
   local key = P .. 'file:' .. f
   call('HSET', key, 'path', file.path, 'version', file.version, 'rev', file.rev)
@@ -30,5 +36,6 @@ local function erase()
   for _, f in ipairs(call('ZRANGE', DIRTY, 0, -1)) do
     call('UNLINK', P .. 'file:' .. f, P .. 'log:' .. f, P .. 'seen:' .. f)
   end
-  call('UNLINK', META, TREE, CIDS, DIRTY, P .. 'members', P .. 'people', P .. 'events', P .. 'asked', P .. 'offers')
+  call('UNLINK', META, TREE, CIDS, DIRTY)
+  call('UNLINK', P .. 'members', P .. 'people', P .. 'events', P .. 'asked', P .. 'offers')
 end

@@ -1,7 +1,8 @@
 -- Loading a project, by whoever has the lease.
 local OFFERS = P .. 'offers'
 
--- The loading lease: its token, or nil where there is none, or it has ended, or it is of another run.
+-- The loading lease: token, who has it, what is left in ms; nil where there is none, it has ended,
+-- or it is of another run.
 local function lease(at)
   local load = call('HMGET', META, 'load_token', 'load_until', 'load_run', 'load_by')
   local rest = (tonumber(load[2]) or 0) - at

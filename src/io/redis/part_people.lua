@@ -1,4 +1,4 @@
--- Who is here. A cid and a person are kept when they are gone, for the day in which they may come back.
+-- Who is here. A cid is kept when it is gone, for the day in which it may come back.
 local MEMBERS, PEOPLE, CLAIMS = P .. 'members', P .. 'people', 'weft:claims'
 
 -- Who is here, six words each. What cannot be read is not shown.
@@ -8,7 +8,7 @@ local function people(at)
     local ok, who = pcall(cjson.decode, call('HGET', PEOPLE, cid) or '')
     if ok and type(who) == 'table' then
       for _, word in ipairs({ cid, int(tonumber(who.k) or 0), tostring(who.inst or ''),
-        tostring(who.user or ''), tostring(who.name or ''), tostring(tonumber(who.color) or -1) }) do
+        tostring(who.user or ''), tostring(who.name or ''), int(tonumber(who.color) or -1) }) do
         list[#list + 1] = word
       end
     end

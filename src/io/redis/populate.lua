@@ -2,24 +2,27 @@
 -- with files, load
 --
 -- token, epoch, name, template, e, next_file, save_after_ms, then f, version, rev, saved_version,
--- saved_rev, path, eol, length in UTF-16 units, dirty, updated_at, updated_by, text, count, (cid, n)… of
--- each file. What was there before goes, but for nothing where it was done already.
+-- saved_rev, path, eol, length in UTF-16 units, dirty, updated_at, updated_by, text, count,
+-- (cid, n)… of each file. What was there before goes. What was done already is not done again.
 local token, time, micros = ARGV[4], now()
 local meta = call('HMGET', META, 'state', 'run', 'epoch', 'live')
-if meta[1] == 'ready' and meta[2] == RUN and meta[3] == ARGV[5] and meta[4] == token then return { 'ok' } end
+local is_done = meta[1] == 'ready' and meta[2] == RUN and meta[3] == ARGV[5] and meta[4] == token
+if is_done then return { 'ok' } end
 if lease(time) ~= token then return { 'lost' } end
 erase()
 epoch, tick = ARGV[5], micros
-call('HSET', META, 'state', 'ready', 'epoch', epoch, 'run', RUN, 'live', token, 'name', ARGV[6], 'template', ARGV[7],
-  'e', ARGV[8], 'next_file', ARGV[9], 'tick', tick, 'people_rev', micros)
+call('HSET', META, 'state', 'ready', 'epoch', epoch, 'run', RUN, 'live', token, 'name', ARGV[6],
+  'template', ARGV[7], 'e', ARGV[8], 'next_file', ARGV[9], 'tick', tick, 'people_rev', micros)
 local at = 11
 while at <= #ARGV do
-  local f, version, rev, saved_version, saved_rev, path, eol, len, dirty, updated_at, updated_by, text, count =
-    unpack(ARGV, at, at + 12)
+  local f, file = ARGV[at], {}
+  file.version, file.rev, file.saved_version, file.saved_rev = unpack(ARGV, at + 1, at + 4)
+  file.path, file.eol, file.len = unpack(ARGV, at + 5, at + 7)
+  file.updated_at, file.updated_by, file.text = unpack(ARGV, at + 9, at + 11)
+  put_file(f, file)
+  if ARGV[at + 8] == '1' then mark(f, time, 0) end
+  local count = ARGV[at + 12]
   at = at + 13
-  put_file(f, { path = path, eol = eol, len = len, text = text, version = version, rev = rev, saved_rev = saved_rev,
-    saved_version = saved_version, updated_at = updated_at, updated_by = updated_by })
-  if dirty == '1' then mark(f, time, 0) end
   for i = at, at + 2 * count - 1, 2 do
     call('HSET', P .. 'seen:' .. f, ARGV[i], ARGV[i + 1])
   end

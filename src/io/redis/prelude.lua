@@ -68,5 +68,7 @@ end
 -- What changed is dirty, and its project due to be saved after so many ms (0: nowhere to save it).
 -- Where it was dirty before, it is due already.
 local function mark(f, at, after)
-  if call('ZADD', DIRTY, at, f) == 1 and after > 0 then call('ZADD', DUE, 'NX', at + after, PROJECT) end
+  if call('ZADD', DIRTY, at, f) == 1 and after > 0 then
+    call('ZADD', DUE, 'NX', at + after, PROJECT)
+  end
 end

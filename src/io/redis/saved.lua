@@ -20,6 +20,7 @@ for i = 5, #ARGV, 3 do
 end
 call('HSET', META, 'last_sync_timestamp', ARGV[4])
 if #marks > 0 then
-  hint('saved', '0', '0', '{"t":"saved","files":[' .. table.concat(marks, ',') .. '],"ts":' .. ARGV[4] .. '}')
+  local files = table.concat(marks, ',')
+  hint('saved', '0', '0', '{"t":"saved","files":[' .. files .. '],"ts":' .. ARGV[4] .. '}')
 end
 return { 'ok', call('ZCARD', DIRTY) }

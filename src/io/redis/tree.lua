@@ -6,39 +6,47 @@
 local op, by, nonce, f, from, path = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 local text, eol, len, files_max = ARGV[10], ARGV[11], ARGV[12], tonumber(ARGV[13])
 local keep, after = tonumber(ARGV[14]), tonumber(ARGV[15])
+local EVENTS, ASKED = P .. 'events', P .. 'asked'
 local time, refusal = now(), gate()
 if refusal then return refusal end
 local meta = call('HMGET', META, 'e', 'next_file')
 local e, next_file = number(meta[1], 'e') + 1, number(meta[2], 'next_file')
 
--- { f, path, rev } of each, as they are after the change.
-local function answer(number_of, list)
+-- f, rev and path of each file, as they are after the change.
+local function answer(event, list)
   local words = {}
   for _, one in ipairs(list) do
     words[#words + 1] = one.f
     words[#words + 1] = one.rev
     words[#words + 1] = one.path
   end
-  return { 'ok', number_of, words }
+  return { 'ok', event, words }
 end
 
 local request = by .. ' ' .. nonce
-local done = nonce ~= '0' and call('HGET', P .. 'asked', request)
-local event = done and call('XRANGE', P .. 'events', done .. '-0', done .. '-0')[1]
+local done = nonce ~= '0' and call('HGET', ASKED, request)
+local event = done and call('XRANGE', EVENTS, done .. '-0', done .. '-0')[1]
 if event then
-  local was = cjson.decode(event[2][2])
-  local list = {}
+  local was, list = cjson.decode(event[2][2]), {}
   for _, one in ipairs(was.list or { { was.f, was.path } }) do
-    list[#list + 1] = { f = int(one[1]), path = one[2], rev = call('HGET', P .. 'file:' .. int(one[1]), 'rev') or 0 }
+    local id = int(one[1])
+    list[#list + 1] = { f = id, path = one[2], rev = call('HGET', P .. 'file:' .. id, 'rev') or 0 }
   end
   return answer(done, list)
 end
 
--- What it is about, and the rest of the tree.
+-- Is a file the one, or in the folder, that the request is about?
+local function is_chosen(id, at)
+  if op == 'create' then return false end
+  if from == '' then return id == f end
+  return at ~= from and string.sub(at, 1, #from) == from
+end
+
+-- Those, and the rest of the tree.
 local chosen, files, folders, count = {}, {}, {}, 0
 for at, id in pairs(tree()) do
   count = count + 1
-  if op ~= 'create' and (from == '' and id == f or from ~= '' and at ~= from and string.sub(at, 1, #from) == from) then
+  if is_chosen(id, at) then
     chosen[#chosen + 1] = { f = id, was = at, path = at }
   else
     files[at] = true
@@ -86,7 +94,9 @@ local function quoted(words)
     return escapes[c] or string.format('\\u%04x', string.byte(c))
   end) .. '"'
 end
-local line = '{"t":"fs","e":' .. int(e) .. (by == '0' and '' or ',"by":' .. by) .. ',"op":"' .. op .. '"'
+local line = '{"t":"fs","e":' .. int(e)
+if by ~= '0' then line = line .. ',"by":' .. by end
+line = line .. ',"op":"' .. op .. '"'
 if from ~= '' then
   local list = {}
   for _, one in ipairs(chosen) do
@@ -95,7 +105,10 @@ if from ~= '' then
   line = line .. ',"list":[' .. table.concat(list, ',') .. ']}'
 else
   line = line .. ',"f":' .. chosen[1].f .. ',"path":' .. quoted(chosen[1].path)
-  if op == 'create' then line = line .. ',"len":' .. len .. (eol == 'lf' and '' or ',"eol":' .. quoted(({ crlf = '\r\n', cr = '\r' })[eol])) end
+  if op == 'create' then line = line .. ',"len":' .. len end
+  if op == 'create' and eol ~= 'lf' then
+    line = line .. ',"eol":' .. quoted(eol == 'cr' and '\r' or '\r\n')
+  end
   line = line .. '}'
 end
 
@@ -107,36 +120,36 @@ local function delete(one)
   if after == 0 and file[2] == '0' then
     call('ZREM', DIRTY, one.f) -- no repository has it
   else
-    call('HSET', key, 'path', one.path, 'version', file[1] or 0, 'rev', one.rev, 'saved_rev', file[2] or 0,
-      'deleted', 1, 'updated_at', time, 'updated_by', by)
+    call('HSET', key, 'path', one.path, 'version', file[1] or 0, 'rev', one.rev, 'saved_rev',
+      file[2] or 0, 'deleted', 1, 'updated_at', time, 'updated_by', by)
   end
 end
 
 for _, one in ipairs(chosen) do
   mark(one.f, time, after)
 end
-call('XADD', P .. 'events', 'MAXLEN', keep, int(e) .. '-0', 'm', line)
+call('XADD', EVENTS, 'MAXLEN', keep, int(e) .. '-0', 'm', line)
 call('HSET', META, 'e', e, 'next_file', next_file)
 for _, one in ipairs(chosen) do
   if one.was then call('HDEL', TREE, one.was) end
 end
 for _, one in ipairs(chosen) do
   if op == 'create' then
-    put_file(one.f, { path = path, eol = eol, len = len, text = text, version = 0, rev = 1, saved_rev = 0,
-      saved_version = 0, updated_at = time, updated_by = by })
+    put_file(one.f, new_file(path, eol, len, text, time, by))
   elseif op == 'rename' then
-    call('HSET', P .. 'file:' .. one.f, 'path', one.path, 'rev', one.rev, 'updated_at', time, 'updated_by', by)
+    call('HSET', P .. 'file:' .. one.f, 'path', one.path, 'rev', one.rev, 'updated_at', time,
+      'updated_by', by)
     call('HSET', TREE, one.path, one.f)
   else
     delete(one)
   end
 end
 if nonce ~= '0' then
-  call('HSET', P .. 'asked', request, int(e))
-  if call('HLEN', P .. 'asked') > 2 * keep then
-    local all = call('HGETALL', P .. 'asked')
+  call('HSET', ASKED, request, int(e))
+  if call('HLEN', ASKED) > 2 * keep then
+    local all = call('HGETALL', ASKED)
     for i = 1, #all, 2 do
-      if tonumber(all[i + 1]) <= e - keep then call('HDEL', P .. 'asked', all[i]) end
+      if tonumber(all[i + 1]) <= e - keep then call('HDEL', ASKED, all[i]) end
     end
   end
 end

@@ -4,7 +4,8 @@
 -- Nobody is here and nothing is dirty: every key goes.
 local refusal = gate()
 if refusal then return refusal end
-if call('ZCOUNT', P .. 'members', (now()), '+inf') > 0 or call('ZCARD', DIRTY) > 0 then return { 'busy' } end
+local members = call('ZCOUNT', P .. 'members', (now()), '+inf')
+if members > 0 or call('ZCARD', DIRTY) > 0 then return { 'busy' } end
 local meta = call('HMGET', META, 'live', 'e', 'next_file')
 erase()
 call('ZREM', DUE, PROJECT)
