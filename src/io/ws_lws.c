@@ -325,7 +325,8 @@ int ws_writable(struct conn *conn)
 
 static void ping(struct conn *conn)
 {
-    static unsigned char frame[] = {0x89, 0};
+    /* With a payload, for libwebsockets says nothing of a pong that has none. */
+    static unsigned char frame[] = {0x89, 1, '.'};
     if (conn->close_code == 0 && !is_buffered(conn))
         write_raw(conn, frame, sizeof(frame));
 }
