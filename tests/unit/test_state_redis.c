@@ -100,6 +100,22 @@ static void populate_leaves_nothing_of_before(void)
     free(token);
 }
 
+static void a_clock_that_is_set_back_ends_the_lease_of_a_load(void)
+{
+    struct probe *probe = begin_plain();
+    probe->project = "new";
+    CHECK_EQ_INT(probe_hello(probe, 0, 0, 21), STATE_LOAD);
+    CHECK_EQ_INT(probe_hello(probe, 0, 0, 22), STATE_WAIT);
+    /* As if it had been taken in an hour. */
+    long long hour = strtoll(ask_text("HGET", "weft:{new}:meta", "load_since"), NULL, 10) + 3600000;
+    char since[32], until[32];
+    snprintf(since, sizeof(since), "%lld", hour);
+    snprintf(until, sizeof(until), "%lld", hour + 15000);
+    REQUIRE(redis_world_do(server(), "HSET", "weft:{new}:meta", "load_since", since, "load_until",
+                           until));
+    CHECK_EQ_INT(probe_hello(probe, 0, 0, 22), STATE_LOAD);
+}
+
 /* ---- Redis is full, or has forgotten ---- */
 
 static void a_full_redis_writes_nothing_and_lets_go(void)
@@ -484,6 +500,7 @@ int main(int argc, char **argv)
     RUN(the_hash_of_a_file_is_plain_to_read);
     RUN(what_is_saved_never_goes_back);
     RUN(populate_leaves_nothing_of_before);
+    RUN(a_clock_that_is_set_back_ends_the_lease_of_a_load);
     RUN(a_full_redis_writes_nothing_and_lets_go);
     RUN(a_redis_that_has_forgotten_the_scripts_is_told_them);
     RUN(keys_of_another_type_do_no_harm);

@@ -20,7 +20,8 @@ local function load()
     token = INSTANCE .. '.' .. int(micros)
     local held = meta[1] == 'ready' or meta[1] == 'recovering' -- is there more than a lease?
     call('HSET', META, 'state', held and 'recovering' or 'loading', 'load_token', token,
-      'load_until', time + load_ms, 'load_run', RUN, 'load_by', INSTANCE .. ' ' .. nonce)
+      'load_since', time, 'load_until', time + load_ms, 'load_run', RUN, 'load_by',
+      INSTANCE .. ' ' .. nonce)
     if not held then call('PEXPIRE', META, load_ms) end
   end
   if call('ZCOUNT', 'weft:instances', time, '+inf') > 1 then ask_ms = math.max(ask_ms, 500) end
