@@ -244,7 +244,8 @@ void model_mark(struct model *model, struct model_project *project, struct model
                 uint64_t after)
 {
     uint64_t now = model_now_ms(model);
-    if (!file->is_dirty && after > 0 && project->due == 0)
+    bool is_later = project->due == 0 || (!project->claim && project->due > now + after);
+    if (!file->is_dirty && after > 0 && is_later)
         project->due = now + after;
     file->is_dirty = true;
     file->dirty_at = now;

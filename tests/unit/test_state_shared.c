@@ -357,6 +357,22 @@ static void one_flushes_a_project_that_is_due(void)
     free(lease);
 }
 
+/* However long it was to be left alone. */
+static void a_change_makes_a_saved_project_due_soon(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.save_after_ms = 1});
+    UNTIL(probe_claim(probe, 60000) == STATE_OK);
+    char *lease = token_of(probe);
+    CHECK_EQ_INT(probe_tell_saved(probe, 1, 1, 0), STATE_OK);
+    CHECK_EQ_INT(probe_tell_saved(probe, 2, 1, 0), STATE_OK);
+    probe_settle(probe, lease, 600000);
+    backend->pass(5);
+    CHECK_EQ_INT(probe_claim(probe, 60000), STATE_NO_PROJECT);
+    CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
+    UNTIL(probe_claim(probe, 60000) == STATE_OK);
+    free(lease);
+}
+
 static void a_dead_flusher_leaves_the_job(void)
 {
     struct probe *first = begin(&(struct backend_options){.save_after_ms = 1});
@@ -499,6 +515,7 @@ static void the_last_who_leaves_makes_it_due(void)
     X(a_checkpoint_only_goes_forward)                                                              \
     X(events_are_trimmed)                                                                          \
     X(one_flushes_a_project_that_is_due)                                                           \
+    X(a_change_makes_a_saved_project_due_soon)                                                     \
     X(a_dead_flusher_leaves_the_job)                                                               \
     X(without_a_repository_nothing_is_due)                                                         \
     X(what_has_changed_since_stays_dirty)                                                          \

@@ -66,9 +66,10 @@ local function messages(f, after, upto)
 end
 
 -- What changed is dirty, and its project due to be saved after so many ms (0: nowhere to save it).
--- Where it was dirty before, it is due already.
+-- Where it was dirty before, it is due already. While somebody has it claimed that is when it ends.
 local function mark(f, at, after)
   if call('ZADD', DIRTY, at, f) == 1 and after > 0 then
-    call('ZADD', DUE, 'NX', at + after, PROJECT)
+    local is_claimed = call('HEXISTS', 'weft:claims', PROJECT) == 1
+    call('ZADD', DUE, is_claimed and 'NX' or 'LT', at + after, PROJECT)
   end
 end
