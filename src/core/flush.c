@@ -2,13 +2,16 @@
  * one died. Its steps are calls of ports, one after the other:
  *
  *     CLAIM → LIST what is dirty → READ each file, fold its log → STORE → MARK as saved → …
- *     nothing dirty and nobody there: UNLOAD → RELEASE
+ *     nothing listed and nobody there: UNLOAD → RELEASE
  *     the state does not hold it: OPEN, so that it is loaded, and later again
  *
  * It is safe to do twice, and late: the repository keeps what is newer by (epoch number, rev), and
  * the state keeps dirty what has another rev than was saved. So nothing here is made again at once
  * when its outcome is unknown; the project is due again soon, and what was not saved is still
  * dirty.
+ *
+ * A project that has just been saved is not unloaded before the next look at it: an instance that
+ * has not heard of the save would take its replica for the only copy, and have it loaded again.
  *
  * What one flush holds is bounded (FILES, BYTES); a project with more takes several rounds. Each
  * instance has a few flushes at once, and so many a second of those that save something. */
@@ -30,8 +33,10 @@
 #define BYTES (16u << 20)
 #define RETRY_MOST_MS 60000u
 #define RELEASE_TRIES 5u
+#define UNLOAD_MS 1500u     /* after the last save: by then every instance has polled */
 #define FAILING_MOST 10000u /* projects whose failures are counted */
-#define LAST_MS 3000u       /* a drain saves so long; what is left is for other instances */
+#define LAST_MIN_MS 1500u   /* of a drain: what was left last is due only after a second */
+#define LAST_MOST_MS 3000u  /* what is left then is for other instances */
 
 struct flush {
     TAILQ_ENTRY(flush) link;
@@ -442,11 +447,10 @@ void flush_saved(struct registry *registry, const struct state_saved *answer)
         settle_failed(flush, "not all files could be saved");
     else if (answer->dirty && flush->has_more && has_time)
         list_dirty(flush);
-    else if (answer->dirty == 0 && flush->members == 0)
-        unload(flush);
+    else if (answer->dirty)
+        settle_well(flush, registry->config.save_after_ms);
     else
-        settle_well(flush, answer->dirty ? registry->config.save_after_ms
-                                         : registry->config.look_again_ms);
+        settle_well(flush, flush->members ? registry->config.look_again_ms : UNLOAD_MS);
 }
 
 /* ---- claiming ---- */
@@ -492,6 +496,13 @@ void flush_claimed(struct registry *registry, const struct state_claimed *answer
     list_dirty(flush);
 }
 
+/* At the end of a drain: is there nothing that this instance should save? */
+static bool is_over(const struct registry *registry)
+{
+    uint64_t since_ms = registry->now_ms - registry->flush.end_ms;
+    return since_ms >= LAST_MOST_MS || (since_ms >= LAST_MIN_MS && registry->flush.is_quiet);
+}
+
 /* May another job be begun? At the end nobody counts, for it is soon over. */
 static bool may_claim(struct registry *registry)
 {
@@ -500,16 +511,8 @@ static bool may_claim(struct registry *registry)
         registry->flush.count >= config->flush_concurrency)
         return false;
     if (registry->flush.end_ms)
-        return registry->now_ms < registry->flush.end_ms && !registry->flush.is_quiet;
+        return !is_over(registry);
     return bucket_take(&registry->flush.bucket, config->flush_rate, registry->now_ms, 1);
-}
-
-/* Those who left last made their projects due at once. */
-static void begin_end(struct registry *registry)
-{
-    registry->flush.end_ms = registry->now_ms + LAST_MS;
-    registry->flush.is_quiet = false;
-    registry->flush.claim_ms = registry->now_ms;
 }
 
 void flush_tick(struct registry *registry)
@@ -518,7 +521,7 @@ void flush_tick(struct registry *registry)
     if (!is_on(registry))
         return;
     if (registry->drain.active && registry->session_count == 0 && registry->flush.end_ms == 0)
-        begin_end(registry);
+        registry->flush.end_ms = registry->now_ms;
     TAILQ_FOREACH(flush, &registry->flush.list, link)
     if (registry->now_ms >= flush->due_ms)
         release(flush);
@@ -529,6 +532,5 @@ void flush_tick(struct registry *registry)
 bool flush_is_done(const struct registry *registry)
 {
     return !is_on(registry) ||
-           (registry->flush.count == 0 && registry->flush.end_ms &&
-            (registry->flush.is_quiet || registry->now_ms >= registry->flush.end_ms));
+           (registry->flush.count == 0 && registry->flush.end_ms && is_over(registry));
 }

@@ -48,7 +48,7 @@ struct registry {
         struct bucket bucket;
         struct map failing; /* project → how often in a row, as a pointer */
         uint64_t claim_ms;  /* not before */
-        uint64_t end_ms;    /* of a drain, when everybody has left: nothing is claimed after it */
+        uint64_t end_ms;    /* when everybody had left, in a drain; 0: not yet */
         bool is_claiming;
         bool is_quiet; /* nothing was due when it was asked last */
     } flush;
