@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { CHROMIUM, launch, openWindow } from "./lib/browser.mjs";
+import { NO_REDIS, startRedis } from "./lib/redis.mjs";
 import { startServer } from "./lib/server.mjs";
 import { until } from "./lib/wait.mjs";
 
@@ -200,6 +201,31 @@ describe("the page", { skip: CHROMIUM ? false : "there is no chromium" }, () => 
     await ann.press("Control+s");
     await ann.page.locator(".status-words", { hasText: /^Saved/ }).waitFor();
   });
+
+  test(
+    "where Redis is the store, the chip says so, and when it is away",
+    { skip: NO_REDIS },
+    async (t) => {
+      const redis = await startRedis(t);
+      const env = { REDIS_URL: redis.url, WEFT_REDIS_TIMEOUT_MS: "500" };
+      const server = await startServer(t, { env });
+      const project = await makeProject(server, "blank");
+      const ann = await openWindow(t, browser, server, { name: "Ann" });
+      await ann.go(`/p/${project}`);
+      await makeFile(ann, "a.txt");
+      await ann.type("one");
+      await ann.chip(/^Live · in Redis$/);
+      await ann.press("Control+s");
+      await ann.page.locator(".status-words", { hasText: /^Saved/ }).waitFor();
+      redis.pause();
+      await ann.type(" two");
+      await ann.chip(/^Store away, \d edits? kept here$/);
+      redis.resume();
+      await ann.chip(/^Live · in Redis$/);
+      assert.equal(await storedText(server, project, "a.txt"), "one two");
+      contented(ann);
+    },
+  );
 
   test("files that are made, renamed, moved and deleted change in the other window", async (t) => {
     const { ann, bob } = await twoInOneFile(t);
