@@ -343,12 +343,21 @@ static void drop_outdated(struct file *file)
     }
 }
 
+static void complain(const struct file *file, const char *problem)
+{
+    struct registry *registry = file->room->registry;
+    if (registry->complained_ms && registry->now_ms - registry->complained_ms < 1000)
+        return;
+    registry->complained_ms = registry->now_ms;
+    log_warn("append failed project=%s f=%" PRIu64 " problem=\"%s\"", file->room->project, file->f,
+             problem);
+}
+
 static void failed(struct file *file, struct batch *batch, const struct state_appended *answer)
 {
     bool is_busy = answer->result == STATE_BUSY;
     if (answer->problem && file->tries == 0)
-        log_warn("append failed project=%s f=%" PRIu64 " problem=\"%s\"", file->room->project,
-                 file->f, answer->problem);
+        complain(file, answer->problem);
     if (is_busy && file->room->registry->state->is_shared) {
         put_back(file, batch);
         drop_outdated(file);

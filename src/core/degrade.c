@@ -19,6 +19,7 @@ static void tell(struct registry *registry, bool on)
     struct session *session, *next;
     registry->degraded.told = on;
     registry->counts.degraded += on;
+    log_warn("the shared state is %s", on ? "away" : "back");
     LIST_EACH_SAFE(session, &registry->sessions, link, next)
     if (session->phase == SESSION_LIVE)
         session_push(session, blob_ref(blob), QUEUE_PLAIN, 0);
@@ -50,7 +51,6 @@ void degrade_link(struct registry *registry, bool is_up)
         return;
     registry->degraded.is_down = !is_up;
     registry->degraded.since_ms = registry->now_ms;
-    log_warn("the shared state is %s", is_up ? "back" : "away");
     if (!is_up)
         return;
     if (registry->degraded.told)

@@ -37,6 +37,7 @@ struct registry {
         uint64_t at_ms; /* when everybody is closed */
     } drain;
     uint64_t swept_ms;
+    uint64_t complained_ms; /* of an append that failed: a line a second at most */
     struct {
         bool is_down, told;
         uint64_t since_ms;
