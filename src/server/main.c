@@ -81,6 +81,9 @@ static void signalled(uv_signal_t *handle, int number)
     struct server *server = handle->data;
     if (number == SIGHUP) {
         log_info("SIGHUP is ignored: settings are read at start");
+    } else if (!server->lws) {
+        log_info("stopped before it was ready");
+        _exit(EXIT_SUCCESS);
     } else if (server->drain_until_ms != 0) {
         log_warn("stopped at once, as asked a second time");
         _exit(EXIT_SUCCESS);

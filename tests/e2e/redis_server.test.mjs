@@ -173,6 +173,34 @@ test("what keeps it from starting with Redis is one clear line", { skip }, async
   );
 });
 
+test("it can be stopped while it waits for Redis", { skip }, async (t) => {
+  const redis = await startRedis(t);
+  redis.pause();
+  const child = spawn(WEFTD, ["--port", "0"], {
+    env: { ...process.env, REDIS_URL: redis.url, WEFT_REDIS_TIMEOUT_MS: "100" },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const exited = once(child, "exit");
+  let log = "";
+  child.stderr.on("data", (data) => (log += data));
+  await until(() => log.includes("redis is away"), "it to wait");
+  child.kill("SIGTERM");
+  assert.deepEqual(await within(exited, "the end", 5000), [0, null]);
+});
+
+test("a stop does not wait for a Redis that is away", { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const server = await startOver(t, redis);
+  const ann = await Raw.join(server.ws, { project: "demo", template: "vanilla" });
+  const { f } = ann.me.files[0];
+  ann.send({ t: "open", f });
+  await ann.next("file");
+  await redis.kill();
+  ann.send({ t: "edit", f, at: 0, ins: "not acknowledged" });
+  await ann.next("degraded");
+  assert.deepEqual(await within(server.stop(), "the end", 9000), { code: 0, signal: null });
+});
+
 test("/readyz and /metrics say how Redis is", { skip }, async (t) => {
   const redis = await startRedis(t, { keeps: "everysec" });
   const server = await startOver(t, redis, { WEFT_REDIS_TIMEOUT_MS: "500" });
