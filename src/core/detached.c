@@ -3,7 +3,6 @@
  * the room act sooner: anybody may forge them. */
 #include "detached.h"
 #include "batch.h"
-#include "loader.h"
 #include "offers.h"
 #include "opens.h"
 #include "root.h"
@@ -76,11 +75,7 @@ void detached_opened(struct room *room, const struct state_opened *answer)
 {
     struct registry *registry = room->registry;
     look_in(room, LOOK_MS + registry_random(registry) % 500);
-    if (answer->result == STATE_OK)
-        detached_end(registry, room->project);
-    else if (answer->result == STATE_LOAD)
-        loader_start(registry, room->project, answer);
-    else if (answer->result == STATE_WAIT)
+    if (answer->result == STATE_WAIT)
         offers_start(room);
 }
 

@@ -27,6 +27,7 @@ bool detached_exists(const struct registry *registry, const char *project);
 /* Adds what they have to what a load here chooses from. */
 void detached_give(const struct registry *registry, const char *project, struct choice *choice);
 
+/* The answer to its own asking, where it is not done with by then (see registry.c). */
 void detached_opened(struct room *room, const struct state_opened *answer);
 void detached_offered(struct room *room, const struct state_offered *answer);
 

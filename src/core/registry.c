@@ -85,7 +85,8 @@ static struct room *answered(struct registry *registry, uint64_t id)
     return room;
 }
 
-/* A load that this instance got the lease for is begun, even if nobody waits for it any more. */
+/* A load that this instance got the lease for is begun, even if nobody waits for it any more; and
+ * what is there for one is there for all. */
 static void state_opened(void *owner, const struct state_opened *answer)
 {
     struct registry *registry = owner;

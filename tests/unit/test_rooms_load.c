@@ -641,6 +641,91 @@ static void the_repository_is_an_offer_too(void)
     end_loads();
 }
 
+/* It was saved, unloaded and released; then Redis came back as it was before. */
+static void keys_that_come_back_after_an_unload_do_not_win(void)
+{
+    two_writers();
+    size_t since = rooms.model.journal_count;
+    type(ann, 1, "c");
+    pass(3000);
+    cut(ann);
+    cut(bob);
+    pass(8000);
+    CHECK(!is_in_redis());
+    CHECK(!store.live);
+    restart_redis(rooms.model.journal_count - since);
+    CHECK(is_in_redis()); /* of another run */
+    CHECK_EQ_STR(read_at(there, 1), "cbahello world");
+    check_gone_on(5);
+    end_loads();
+}
+
+static void a_save_comes_late(enum store_op op)
+{
+    if (op != STORE_BEGIN)
+        return;
+    struct store_file *file = stored(2);
+    file->version = 9;
+    file->rev = 10;
+    free(file->text);
+    file->text = mem_strdup("late");
+    store.before = NULL;
+}
+
+/* A flush of before the loss was under way when the repository was read. */
+static void a_save_that_comes_during_the_load_is_not_overlooked(void)
+{
+    two_writers();
+    here->held = there->held = OP(CLAIM);
+    empty_redis();
+    store.before = a_save_comes_late;
+    pass(5000);
+    CHECK_EQ_STR(read_at(here, 2), "late");
+    CHECK_EQ_STR(read_at(here, 1), "bahello world");
+    end_loads();
+}
+
+/* Who loads it has nothing of it. */
+static void the_tree_of_another_instance_is_taken(void)
+{
+    two_writers();
+    pass(3000);
+    here->registry->config.unload_after_ms = 0;
+    cut(ann);
+    pass(3000);
+    CHECK_EQ_INT(here->registry->room_by_id.count, 0);
+    here->held = there->held = OP(CLAIM);
+    there->dropped = OP(OPEN);
+    say(bob, "{\"t\":\"rename\",\"f\":1,\"path\":\"renamed.c\",\"q\":1}");
+    empty_redis();
+    ann = join(here, "Ann");
+    pass(5000);
+    expect(ann, "welcome");
+    ask_file(here, "renamed.c");
+    CHECK_EQ_STR(found_text, "bahello world");
+    CHECK(there->calls[MODEL_OFFER] > 0);
+    CHECK_EQ_INT(here->calls[MODEL_OFFER], 0);
+    end_loads();
+}
+
+/* Nobody is there, and it is not saved yet: the room may be all that is left of it. */
+static void an_empty_room_is_kept_until_it_is_saved(void)
+{
+    two_writers();
+    here->held = there->held = OP(CLAIM);
+    here->registry->config.unload_after_ms = there->registry->config.unload_after_ms = 0;
+    cut(ann);
+    cut(bob);
+    pass(30000);
+    empty_redis();
+    pass(3000);
+    CHECK_EQ_STR(read_at(here, 1), "bahello world");
+    here->held = there->held = 0;
+    pass(30000);
+    CHECK_EQ_INT(here->registry->room_by_id.count + there->registry->room_by_id.count, 0);
+    end_loads();
+}
+
 /* The tree is offered like a file. What it does not list any more goes from the repository. */
 static void what_was_made_and_deleted_stays_made_and_deleted(void)
 {
@@ -882,6 +967,10 @@ int main(int argc, char **argv)
     RUN(what_redis_still_has_is_an_offer_too);
     RUN(a_redis_that_came_back_older_does_not_roll_back);
     RUN(the_repository_is_an_offer_too);
+    RUN(keys_that_come_back_after_an_unload_do_not_win);
+    RUN(a_save_that_comes_during_the_load_is_not_overlooked);
+    RUN(the_tree_of_another_instance_is_taken);
+    RUN(an_empty_room_is_kept_until_it_is_saved);
     RUN(what_was_made_and_deleted_stays_made_and_deleted);
     RUN(a_client_that_types_on_loses_nothing_over_the_loss);
     RUN(a_forged_ready_does_not_let_a_room_go);
