@@ -137,13 +137,18 @@ static void merge_seen(struct candidate *best, const struct state_offer_file *fi
 {
     best->seen = mem_realloc_array(best->seen, best->seen_count + file->seen_count + 1,
                                    sizeof best->seen[0]);
+    struct map known;
+    map_init(&known);
+    for (size_t i = 0; i < best->seen_count; i++)
+        map_put(&known, best->seen[i].cid, &best->seen[i]);
     for (size_t i = 0; i < file->seen_count; i++) {
-        struct state_seen *known = find_seen(best, file->seen[i].cid);
-        if (known)
-            raise_to(&known->n, file->seen[i].n);
+        struct state_seen *seen = map_find(&known, file->seen[i].cid);
+        if (seen)
+            raise_to(&seen->n, file->seen[i].n);
         else
             best->seen[best->seen_count++] = file->seen[i];
     }
+    map_close(&known);
 }
 
 /* Entries that are not in the text: what their authors were told of them does not hold. */

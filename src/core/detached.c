@@ -27,7 +27,7 @@ void detached_begin(struct room *room)
     struct registry *registry = room->registry;
     if (room->phase != ROOM_READY)
         return;
-    room->detached.had_people = room->session_count > 0;
+    room->had_people |= room->session_count > 0;
     room->detached.nonce = registry_random(registry) | 1;
     room->detached.look_ms = registry->now_ms;
     room->phase = ROOM_DETACHED;
@@ -49,8 +49,8 @@ void detached_begin(struct room *room)
  * the tree may not be saved, of which a replica knows nothing. */
 bool detached_is_needed(const struct room *room)
 {
-    return !room->detached.is_over && (!room->registry->repository->is_shared ||
-                                       room->detached.had_people || room_has_unsaved(room));
+    return !room->detached.is_over &&
+           (!room->registry->repository->is_shared || room->had_people || room_has_unsaved(room));
 }
 
 static void look(struct room *room)

@@ -169,7 +169,7 @@ static void open_project(struct flush *flush)
 {
     struct registry *registry = flush->registry;
     struct state_ticket ticket = ticket_of(flush);
-    struct state_open open = {.nonce = flush->id, .color = -1};
+    struct state_open open = {.nonce = registry_random(registry) | 1, .color = -1};
     registry->state->ops->open(registry->state, &ticket, &open);
 }
 
@@ -178,8 +178,7 @@ bool flush_opened(struct registry *registry, const struct state_opened *answer)
     struct flush *flush = find(registry, answer->request);
     if (!flush)
         return false;
-    if (answer->result == STATE_LOAD)
-        loader_start(registry, flush->project, answer);
+    loader_heard(registry, flush->project, answer);
     settle_soon(flush);
     return true;
 }
@@ -305,8 +304,12 @@ void flush_dirty(struct registry *registry, const struct state_dirty *answer)
         open_project(flush);
         return;
     }
-    if (answer->result != STATE_OK) {
+    if (answer->result == STATE_BUSY) {
         settle_soon(flush);
+        return;
+    }
+    if (answer->result != STATE_OK) {
+        settle_failed(flush, "what is dirty cannot be listed");
         return;
     }
     snprintf(flush->epoch, sizeof flush->epoch, "%s", answer->epoch);

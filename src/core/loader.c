@@ -282,12 +282,9 @@ static struct load *new_load(struct registry *registry, const char *project,
     return load;
 }
 
-void loader_start(struct registry *registry, const char *project, const struct state_opened *answer)
+static void start(struct registry *registry, const char *project, const struct state_opened *answer)
 {
     struct load *load = find_project(registry, project);
-    struct room *room = room_listed(registry, project);
-    if (room)
-        detached_begin(room); /* it is not in the state any more */
     if (load && strcmp(load->token, answer->token) == 0)
         return;
     if (load)
@@ -304,6 +301,17 @@ void loader_start(struct registry *registry, const char *project, const struct s
         load->is_fresh = true;
         start_asking(load, load->window_ms);
     }
+}
+
+void loader_heard(struct registry *registry, const char *project, const struct state_opened *answer)
+{
+    struct room *room = room_listed(registry, project);
+    if (room && (answer->result == STATE_LOAD || answer->result == STATE_WAIT))
+        detached_begin(room);
+    if (answer->result == STATE_LOAD)
+        start(registry, project, answer);
+    else if (answer->result == STATE_OK)
+        detached_end(registry, project);
 }
 
 static struct load *answered(struct registry *registry, uint64_t request)
@@ -359,7 +367,7 @@ static void remember_was(struct load *load, const struct repository_loaded *answ
 {
     free(load->was_epoch);
     free(load->was_live);
-    load->was_epoch = mem_strdup(answer->epoch);
+    load->was_epoch = mem_strdup(answer->epoch ? answer->epoch : "");
     load->was_live = answer->live ? mem_strdup(answer->live) : NULL;
 }
 

@@ -7,9 +7,11 @@
 
 struct registry;
 
-/* The state gave this instance the loading lease (STATE_LOAD) of the project. Where it is loading
- * already under that token nothing happens. */
-void loader_start(struct registry *registry, const char *project,
+/* What an open of the project was answered, whoever asked: begins a load where this instance was
+ * given the lease (STATE_LOAD), even if nobody waits for it any more; where it is loading already
+ * under that token nothing happens. Detaches the room that is not in the state any more, and lets
+ * those go that are in it again. */
+void loader_heard(struct registry *registry, const char *project,
                   const struct state_opened *answer);
 bool loader_is_loading(const struct registry *registry, const char *project);
 void loader_tick(struct registry *registry);

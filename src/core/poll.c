@@ -143,6 +143,7 @@ void poll_answered(struct room *room, const struct state_polled *answer)
     room->poll.failures = 0;
     room->poll.due_ms = registry->now_ms + EVERY_MS;
     room->poll.told = answer->tick;
+    room->had_people = room->session_count > 0;
     if (room->poll.heard < answer->tick)
         room->poll.heard = answer->tick;
     room->poll.people_rev = answer->people_rev;

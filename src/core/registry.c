@@ -85,8 +85,6 @@ static struct room *answered(struct registry *registry, uint64_t id)
     return room;
 }
 
-/* A load that this instance got the lease for is begun, even if nobody waits for it any more; and
- * what is there for one is there for all. */
 static void state_opened(void *owner, const struct state_opened *answer)
 {
     struct registry *registry = owner;
@@ -95,10 +93,8 @@ static void state_opened(void *owner, const struct state_opened *answer)
     struct session *session = registry_session(registry, answer->request);
     if (flush_opened(registry, answer))
         return;
-    if (room && answer->result == STATE_LOAD)
-        loader_start(registry, room->project, answer);
-    if (room && answer->result == STATE_OK)
-        detached_end(registry, room->project);
+    if (room)
+        loader_heard(registry, room->project, answer);
     if (query)
         query_opened(query, answer);
     else if (room && session)

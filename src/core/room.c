@@ -397,6 +397,8 @@ bool room_tick(struct room *room, uint64_t now_ms)
     }
     if (room->phase == ROOM_DETACHED)
         detached_tick(room, now_ms);
+    if (room->registry->degraded.is_down)
+        room->idle_ms = now_ms; /* it may be all that is left, when the state is back */
     if (room->pending || room->session_count || !TAILQ_EMPTY(&room->queries) ||
         !TAILQ_EMPTY(&room->waiters))
         return true;

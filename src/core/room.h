@@ -78,9 +78,9 @@ struct room {
     struct {
         TAILQ_ENTRY(room) link;
         uint64_t nonce, look_ms;
-        bool had_people; /* there was somebody when it happened */
-        bool is_over;    /* the state holds the project again */
+        bool is_over; /* the state holds the project again */
     } detached;
+    bool had_people; /* when the state was last known to hold it, there was somebody here */
     struct tree_request_list tree_requests;
     struct {
         bool under_way;

@@ -708,6 +708,26 @@ static void the_tree_of_another_instance_is_taken(void)
     end_loads();
 }
 
+/* The holder has not noticed the loss yet, and is asked. */
+static void a_room_that_does_not_know_yet_offers_too(void)
+{
+    two_writers();
+    there->held = OP(POLL) | OP(CLAIM);
+    cut(ann);
+    registry_free(here->registry);
+    rooms.call_count = 0;
+    rooms_start(here, "here");
+    empty_redis();
+    ann = join(here, "Ann");
+    pass(3500);
+    expect(ann, "welcome");
+    CHECK(there->calls[MODEL_OFFER] > 0);
+    CHECK(bob->session);
+    open_file(ann, 1);
+    CHECK_EQ_STR(string(expect(ann, "file"), "text"), "bahello world");
+    end_loads();
+}
+
 /* Nobody is there, and it is not saved yet: the room may be all that is left of it. */
 static void an_empty_room_is_kept_until_it_is_saved(void)
 {
@@ -919,6 +939,30 @@ static void without_a_repository_a_new_project_asks_the_others_for_a_moment(void
     end();
 }
 
+static void link_is(bool is_up)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct state_sink *sink = &rooms.all[i].state.port.sink;
+        rooms.all[i].dropped = is_up ? 0 : ~0u;
+        sink->link(sink->owner, is_up);
+    }
+}
+
+/* Everybody was sent away meanwhile; the rooms are kept. */
+static void a_redis_that_was_away_for_a_minute_may_come_back_empty(void)
+{
+    begin_only_redis();
+    for (int i = 0; i < 2; i++)
+        rooms.all[i].registry->config.unload_after_ms = 5000;
+    link_is(false);
+    pass(60000);
+    check_closed(ann, 4503);
+    empty_redis();
+    link_is(true);
+    CHECK_EQ_STR(read_at(there, 1), "ahello world");
+    end();
+}
+
 static void without_a_repository_nothing_is_saved_or_unloaded(void)
 {
     begin_only_redis();
@@ -970,6 +1014,7 @@ int main(int argc, char **argv)
     RUN(keys_that_come_back_after_an_unload_do_not_win);
     RUN(a_save_that_comes_during_the_load_is_not_overlooked);
     RUN(the_tree_of_another_instance_is_taken);
+    RUN(a_room_that_does_not_know_yet_offers_too);
     RUN(an_empty_room_is_kept_until_it_is_saved);
     RUN(what_was_made_and_deleted_stays_made_and_deleted);
     RUN(a_client_that_types_on_loses_nothing_over_the_loss);
@@ -980,6 +1025,7 @@ int main(int argc, char **argv)
     RUN(without_a_repository_the_instances_are_what_is_left);
     RUN(a_lost_project_is_recovered_and_not_made_anew);
     RUN(without_a_repository_a_new_project_asks_the_others_for_a_moment);
+    RUN(a_redis_that_was_away_for_a_minute_may_come_back_empty);
     RUN(without_a_repository_nothing_is_saved_or_unloaded);
     return check_finish();
 }
