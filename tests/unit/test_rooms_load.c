@@ -728,6 +728,44 @@ static void a_room_that_does_not_know_yet_offers_too(void)
     end_loads();
 }
 
+/* Somebody else comes, and is told to wait for a load: so it is not in the state. */
+static void a_room_hears_of_the_loss_by_who_comes(void)
+{
+    two_writers();
+    there->held = OP(POLL) | OP(CLAIM);
+    there->is_deaf = true;
+    cut(ann);
+    registry_free(here->registry);
+    rooms.call_count = 0;
+    rooms_start(here, "here");
+    empty_redis();
+    ann = join(here, "Ann");
+    struct conn *carl = join(there, "Carl");
+    check_closed(bob, 4503);
+    CHECK(there->calls[MODEL_OFFER] > 0);
+    pass(3500);
+    expect(carl, "welcome");
+    open_file(carl, 1);
+    CHECK_EQ_STR(string(expect(carl, "file"), "text"), "bahello world");
+    end_loads();
+}
+
+/* It has no version that is not saved, and is nowhere else. */
+static void what_was_made_a_moment_before_the_loss_is_kept(void)
+{
+    begin_stored();
+    here->held = OP(POLL);
+    ann = join(here, "Ann");
+    say(ann, "{\"t\":\"create\",\"path\":\"new.c\",\"text\":\"new\",\"q\":1}");
+    open_file(ann, 3);
+    empty_redis();
+    type(ann, 3, "lost");
+    check_closed(ann, 4503);
+    here->held = 0;
+    CHECK_EQ_STR(read_at(there, 3), "new");
+    end_loads();
+}
+
 /* Nobody is there, and it is not saved yet: the room may be all that is left of it. */
 static void an_empty_room_is_kept_until_it_is_saved(void)
 {
@@ -1015,6 +1053,8 @@ int main(int argc, char **argv)
     RUN(a_save_that_comes_during_the_load_is_not_overlooked);
     RUN(the_tree_of_another_instance_is_taken);
     RUN(a_room_that_does_not_know_yet_offers_too);
+    RUN(a_room_hears_of_the_loss_by_who_comes);
+    RUN(what_was_made_a_moment_before_the_loss_is_kept);
     RUN(an_empty_room_is_kept_until_it_is_saved);
     RUN(what_was_made_and_deleted_stays_made_and_deleted);
     RUN(a_client_that_types_on_loses_nothing_over_the_loss);
