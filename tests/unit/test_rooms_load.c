@@ -762,6 +762,8 @@ static void what_was_made_a_moment_before_the_loss_is_kept(void)
     type(ann, 3, "lost");
     check_closed(ann, 4503);
     here->held = 0;
+    here->dropped = OP(OPEN);
+    pass(500);
     CHECK_EQ_STR(read_at(there, 3), "new");
     end_loads();
 }
