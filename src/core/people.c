@@ -180,19 +180,29 @@ static bool is_new_instance(const struct room *room, const char *inst)
     return true;
 }
 
-void people_heard(struct room *room, const struct state_person *person)
+static void set_remote(struct room *room, const struct state_person *person)
 {
-    struct member *member = people_find(room, person->cid);
-    if (strcmp(person->inst, room->registry->config.instance) == 0 ||
-        (member && (member->session || member->k > person->k)))
-        return;
     if (is_new_instance(room, person->inst))
         presence_show_again(room);
-    member = find_or_add(room, person->cid);
+    struct member *member = find_or_add(room, person->cid);
     member->inst = mem_strdup(person->inst);
     member->k = person->k;
     room->remote_count++;
     set_person(room, member, person_new(person->user, person->name, person->color));
+}
+
+static bool is_ours(const struct room *room, const struct state_person *person)
+{
+    const struct member *member = people_find(room, person->cid);
+    return strcmp(person->inst, room->registry->config.instance) == 0 ||
+           (member && member->session);
+}
+
+void people_heard(struct room *room, const struct state_person *person)
+{
+    const struct member *member = people_find(room, person->cid);
+    if (!is_ours(room, person) && (!member || member->k <= person->k))
+        set_remote(room, person);
 }
 
 static void end_remote(struct room *room, struct member *member)
@@ -223,10 +233,10 @@ void people_settle(struct room *room, const struct state_person *people, size_t 
     room->people_round++;
     for (size_t i = 0; i < count; i++) {
         take_over(room, &people[i]);
-        people_heard(room, &people[i]);
-        struct member *member = people_find(room, people[i].cid);
-        if (member)
-            member->round = room->people_round;
+        if (is_ours(room, &people[i]))
+            continue;
+        set_remote(room, &people[i]); /* whatever a hint said of its k */
+        people_find(room, people[i].cid)->round = room->people_round;
     }
     struct member *member;
     TAILQ_FOREACH(member, &room->members, link)

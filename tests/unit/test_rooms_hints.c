@@ -174,6 +174,24 @@ static void a_forged_person_is_gone_within_seconds(void)
     end();
 }
 
+/* A connection that is forged to be the newest does not hide the next true one. */
+static void a_forged_generation_hides_nobody(void)
+{
+    two_readers();
+    char hint[300], resume[300];
+    struct conn *carl = join(here, "Carl");
+    snprintf(resume, sizeof(resume), "%s", string(expect(carl, "welcome"), "resume"));
+    snprintf(hint, sizeof(hint), "join %s %" PRIu64 " x %" PRIu64 " 99\n[\"u\",\"Carl\",-1]",
+             epoch(), tick() + 1, carl->session->cid);
+    forge(there, hint, strlen(hint));
+    cut(carl);
+    pass(500);
+    come_back(here, resume, 2);
+    pass(5000);
+    CHECK_EQ_INT(room_of(there)->remote_count, 2);
+    end();
+}
+
 static uint64_t cid_of(const struct conn *conn)
 {
     return conn->session->cid;
@@ -286,6 +304,7 @@ int main(int argc, char **argv)
     RUN(a_flood_costs_few_polls);
     RUN(the_tree_does_not_change_by_a_forged_hint);
     RUN(a_forged_person_is_gone_within_seconds);
+    RUN(a_forged_generation_hides_nobody);
     RUN(nobody_is_sent_away_by_a_forged_hint);
     RUN(a_forged_cursor_is_clamped_and_moves_no_local_one);
     RUN(whatever_is_said_on_the_channel_no_text_changes);
