@@ -7,7 +7,7 @@
  *
  * A turn ends in the check phase, right after the sockets were served; the tick is a turn of its
  * own, because the loop would sleep before it comes to the check phase. The tick stops when nobody
- * is connected and no room is held, so that an idle server sleeps.
+ * is connected and core has nothing to do in the background, so that an idle server sleeps.
  *
  * The end takes two calls of lws_context_destroy: one that begins it, and one when the loop has run
  * out of handles.
@@ -67,8 +67,7 @@ static void checked(uv_check_t *check)
 
 static bool is_idle(const struct lws_server *server)
 {
-    const struct registry_counts *counts = registry_counts(server->registry);
-    return server->conn_count == 0 && counts->sessions == 0 && counts->rooms == 0;
+    return server->conn_count == 0 && !registry_needs_ticks(server->registry);
 }
 
 static void ticked(uv_timer_t *tick)

@@ -16,14 +16,12 @@
 struct mongo {
     struct repository repository; /* first: the port's calls get a pointer to it */
     struct mongo_config config;
-    uv_loop_t *loop;
     uv_timer_t timer;
     mongoc_uri_t *uri;
     mongoc_client_pool_t *pool;
     struct worker *worker;
     char *database;
     char label[256];
-    uint64_t reached_ms; /* 0: never */
     struct mongo_counts counts;
     bool is_closing, is_failing;
 };
@@ -157,8 +155,6 @@ static void note(struct mongo *mongo, const struct errand *errand)
 {
     mongo->counts.calls++;
     mongo->counts.failures += errand->failed;
-    if (!errand->failed)
-        mongo->reached_ms = uv_now(mongo->loop);
     if (errand->failed != mongo->is_failing) {
         mongo->is_failing = errand->failed;
         if (errand->failed)
@@ -366,7 +362,6 @@ struct mongo *mongo_open(const struct mongo_config *config, uv_loop_t *loop, str
     mongo->config = *config;
     mongo->repository.ops = &ops;
     mongo->repository.is_shared = true;
-    mongo->loop = loop;
     struct worker_config to = {.name = "mongo",
                                .threads = config->threads,
                                .jobs_max = config->waiting_max,
@@ -411,7 +406,6 @@ struct mongo_counts mongo_counts(struct mongo *mongo)
 {
     struct mongo_counts counts = mongo->counts;
     counts.waiting = worker_waiting(mongo->worker);
-    counts.reached_ago_ms =
-        mongo->reached_ms ? uv_now(mongo->loop) - mongo->reached_ms : UINT64_MAX;
+    counts.is_failing = mongo->is_failing;
     return counts;
 }

@@ -3,6 +3,7 @@
 #include "weft/io/bus_local.h"
 #include "weft/io/redis.h"
 #include "weft/io/redis_link.h"
+#include "weft/io/repository_mongo.h"
 #include "weft/io/repository_none.h"
 #include "weft/io/storage.h"
 #include "weft/server/config.h"
@@ -29,6 +30,21 @@ ERR_CHECKED static enum err open_storage(struct backend *backend, const struct c
     return ERR_OK;
 }
 
+/* ---- MongoDB ---- */
+
+ERR_CHECKED static enum err open_mongo(struct backend *backend, const struct config *config,
+                                       uv_loop_t *loop, struct error *error)
+{
+    struct mongo_config to = mongo_config_default();
+    to.uri = config->mongodb_uri;
+    to.text_max = config->limits.text * 2; /* with line endings of two bytes */
+    backend->mongo = mongo_open(&to, loop, error);
+    if (!backend->mongo)
+        return error->code;
+    backend->repository = mongo_repository(backend->mongo);
+    return ERR_OK;
+}
+
 /* ---- Redis ---- */
 
 ERR_CHECKED static enum err open_redis(struct backend *backend, const struct config *config,
@@ -40,7 +56,7 @@ ERR_CHECKED static enum err open_redis(struct backend *backend, const struct con
     to.secret = config->secret;
     to.timeout_ms = config->redis_timeout_ms;
     to.lease_ms = config->redis_lease_ms;
-    to.save_after_ms = 0; /* there is no repository */
+    to.save_after_ms = config->mongodb_uri[0] ? config->save_after_ms : 0;
     to.history = config->limits.history;
     to.events = config->limits.events;
     to.trust_restarts = config->redis_trust_restarts != 0;
@@ -53,7 +69,7 @@ ERR_CHECKED static enum err open_redis(struct backend *backend, const struct con
     backend->repository = &backend->none;
     backend->bus = redis_bus(backend->redis);
     backend->secret = redis_secret(backend->redis);
-    return ERR_OK;
+    return config->mongodb_uri[0] ? open_mongo(backend, config, loop, error) : ERR_OK;
 }
 
 static const char *redis_problem(const struct redis *redis)
@@ -63,14 +79,19 @@ static const char *redis_problem(const struct redis *redis)
     return health.commands_up ? health.problem : "Redis does not answer";
 }
 
-static void log_redis(const struct redis *redis, const struct config *config)
+static void log_redis(const struct backend *backend, const struct config *config)
 {
     struct redis_health health;
     struct redis_address *address = redis_address_parse(config->redis_url, NULL);
-    redis_health(redis, &health);
-    log_info("Redis is the store, for there is no MONGODB_URI: nothing is unloaded from it "
-             "redis=%s version=%s",
-             address ? redis_address_label(address) : "-", health.version);
+    const char *label = address ? redis_address_label(address) : "-";
+    redis_health(backend->redis, &health);
+    if (backend->mongo)
+        log_info("projects live in Redis and are saved to MongoDB redis=%s version=%s mongodb=%s",
+                 label, health.version, mongo_label(backend->mongo));
+    else
+        log_info("Redis is the store, for there is no MONGODB_URI: nothing is unloaded from it "
+                 "redis=%s version=%s",
+                 label, health.version);
     redis_address_free(address);
 }
 
@@ -86,6 +107,8 @@ enum err backend_open(struct backend *backend, const struct config *config, uv_l
 
 void backend_close(struct backend *backend)
 {
+    if (backend->mongo)
+        mongo_close(backend->mongo);
     if (backend->redis)
         redis_close(backend->redis);
     if (backend->storage)
@@ -102,7 +125,7 @@ const char *backend_problem(const struct backend *backend)
 void backend_log(const struct backend *backend, const struct config *config)
 {
     if (backend->redis)
-        log_redis(backend->redis, config);
+        log_redis(backend, config);
     else
         log_info("projects are kept in the data folder data=%s durability=%s", config->data,
                  config->durability == DURABILITY_RESTART ? "restart" : "power-cut");

@@ -64,7 +64,7 @@ static const struct setting settings[] = {
      "how long Redis may be away before clients are sent elsewhere", IN(degraded_ms),
      NUMBER, 1000, 600000, {NULL}},
     {"mongodb", NULL, "MONGODB_URI", "",
-     "not built yet: weftd refuses to start with it", IN(mongodb_uri), TEXT, 0, 900, {NULL}},
+     "MongoDB, where projects of Redis are saved", IN(mongodb_uri), TEXT, 0, 900, {NULL}},
     {"secret", NULL, "WEFT_SECRET", "",
      "key that signs resume tokens (default: made and kept)", IN(secret), TEXT, 0, 900, {NULL}},
     {"instance", NULL, "WEFT_INSTANCE", "",

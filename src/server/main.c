@@ -182,6 +182,7 @@ ERR_CHECKED static enum err start(struct server *server, struct error *error)
     if (!server->lws)
         return error->code;
     routes_start(server->routes, server->lws);
+    lws_server_wake(server->lws);
     return ERR_OK;
 }
 
@@ -240,9 +241,10 @@ static int run(struct server *server)
 /* What is not built must not be taken silently. */
 static bool is_buildable(const struct config *config)
 {
-    if (config->mongodb_uri[0])
-        log_error("weftd does not start: MONGODB_URI is set, but MongoDB is not built yet");
-    return !config->mongodb_uri[0];
+    bool is_missing = config->mongodb_uri[0] && !config->redis_url[0];
+    if (is_missing)
+        log_error("weftd does not start: MONGODB_URI without REDIS_URL is not built yet");
+    return !is_missing;
 }
 
 int main(int argc, char **argv)

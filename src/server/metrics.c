@@ -3,6 +3,7 @@
 #include "weft/base/log.h"
 #include "weft/core/registry.h"
 #include "weft/io/redis.h"
+#include "weft/io/repository_mongo.h"
 #include "weft/io/storage.h"
 #include "weft/server/backend.h"
 #include "weft/server/lag.h"
@@ -128,6 +129,17 @@ static void print_redis(struct buf *out, const struct redis *redis)
     print_redis_health(out, redis);
 }
 
+static void print_mongo(struct buf *out, struct mongo *mongo)
+{
+    struct mongo_counts counts = mongo_counts(mongo);
+    print(out, "mongodb_calls_total", "counter", counts.calls, "Calls to MongoDB that ended.");
+    print(out, "mongodb_failures_total", "counter", counts.failures,
+          "Calls that MongoDB did not answer as it should.");
+    print(out, "mongodb_waiting", "gauge", counts.waiting, "Calls that wait for a thread.");
+    print(out, "mongodb_failing", "gauge", counts.is_failing,
+          "1 from a call that failed to one that did not.");
+}
+
 static void print_process(struct buf *out, const struct lag *lag)
 {
     uv_rusage_t usage;
@@ -160,5 +172,7 @@ void metrics_print(struct buf *out, const struct registry *registry, const struc
         print_shared(out, counts);
         print_redis(out, backend->redis);
     }
+    if (backend->mongo)
+        print_mongo(out, backend->mongo);
     print_process(out, lag);
 }

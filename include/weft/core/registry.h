@@ -91,6 +91,9 @@ void session_disconnected(struct session *session, int code, const char *reason,
 void registry_turn(struct registry *registry, uint64_t now_ms, uint64_t wall_ms);
 /* Every 50 ms or so: presence, timeouts, saves, unloads. */
 void registry_tick(struct registry *registry, uint64_t now_ms, uint64_t wall_ms);
+/* Is there anything that goes on without a connection? A shared repository always has: any instance
+ * may have to save what another one left. */
+bool registry_needs_ticks(const struct registry *registry);
 /* Tells everybody to come back (drain) and saves everything; registry_idle turns true when nothing
  * is dirty, nothing under way and nobody connected. deadline_ms from now: sessions are closed with
  * 1012 then. */

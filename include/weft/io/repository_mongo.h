@@ -6,6 +6,7 @@
 
 #include "weft/base/err.h"
 #include "weft/core/repository.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -36,8 +37,8 @@ const char *mongo_label(const struct mongo *mongo);
 /* For /readyz and /metrics. */
 struct mongo_counts {
     uint64_t calls, failures;
-    uint64_t waiting;        /* calls, now */
-    uint64_t reached_ago_ms; /* since the server answered; UINT64_MAX: never */
+    uint64_t waiting; /* calls, now */
+    bool is_failing;  /* the last call was not answered as it should */
 };
 struct mongo_counts mongo_counts(struct mongo *mongo);
 

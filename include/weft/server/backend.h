@@ -1,5 +1,6 @@
 /* Where this server keeps what people type, as the settings say: in its data folder, alone; or in
- * Redis, with any number of others. Gives core its ports. */
+ * Redis, with any number of others, and then saved to MongoDB where that is set. Gives core its
+ * ports. */
 #ifndef WEFT_SERVER_BACKEND_H
 #define WEFT_SERVER_BACKEND_H
 
@@ -10,6 +11,7 @@
 #include <uv.h>
 
 struct config;
+struct mongo;
 struct redis;
 struct storage;
 
@@ -21,6 +23,7 @@ struct backend {
 
     struct storage *storage; /* without Redis */
     struct redis *redis;     /* with it */
+    struct mongo *mongo;     /* with Redis and MongoDB */
     struct bus local_bus;
     struct repository none;
 };
