@@ -469,10 +469,7 @@ static void gathered(struct load *load)
     if (is_found) {
         go_to(load, LOAD_BEGIN);
     } else if (choice_is_empty(&load->offered)) {
-        if (load->was_recovering)
-            end_broken(load, "there are keys of it, but not its tree");
-        else
-            end_with_answer(load, STATE_NO_PROJECT, NULL);
+        end_with_answer(load, STATE_NO_PROJECT, NULL);
     } else if (load->registry->repository->is_shared) {
         go_to(load, LOAD_CREATE);
     } else {
