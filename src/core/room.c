@@ -152,6 +152,8 @@ bool room_fill(struct room *room, const struct state_opened *answer)
         file->saved_version = from->saved_version;
         snprintf(file->eol, sizeof file->eol, "%s", from->eol ? from->eol : "\n");
     }
+    if (room->newest_f + 1 < answer->next_file)
+        room->newest_f = answer->next_file - 1; /* deleted ones have higher ids */
     room->phase = ROOM_READY;
     poll_begin(room, answer);
     people_settle(room, answer->people, answer->people_count);

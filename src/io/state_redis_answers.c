@@ -115,6 +115,7 @@ static void answer_opened(struct answer *answer)
         opened.k = take_u64(rest);
         opened.tick = take_u64(rest);
         opened.people_rev = take_u64(rest);
+        opened.next_file = take_u64(rest);
         opened.files = files = take_files(rest, &opened.file_count);
         opened.people = people = take_people(rest, &opened.people_count);
     } else if (answer->result == STATE_LOAD) {

@@ -218,6 +218,7 @@ void model_open(struct model *model, const struct model_call *call, struct model
     answer->result = STATE_OK;
     out->epoch = arena_copy_text(&model->arena, project->epoch);
     out->name = project->title;
+    out->next_file = project->next_file;
     out->e = project->e;
     out->tick = project->tick;
     out->people_rev = project->people_rev;

@@ -163,6 +163,7 @@ static void probe_opened(void *owner, const struct state_opened *answer)
     got->k = answer->k;
     got->tick = answer->tick;
     got->people_rev = answer->people_rev;
+    got->next_file = answer->next_file;
     got->token = probe_keep_text(got, answer->token);
     got->recover = answer->recover;
     got->ask_ms = answer->ask_ms;

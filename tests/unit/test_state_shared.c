@@ -357,6 +357,15 @@ static void one_flushes_a_project_that_is_due(void)
     free(lease);
 }
 
+static void an_open_tells_which_ids_were_given(void)
+{
+    struct probe *probe = begin_plain();
+    CHECK_EQ_INT(probe_delete(probe, 2, NULL), STATE_OK);
+    CHECK_EQ_INT(probe_hello(probe, BOB, 1, 12), STATE_OK);
+    CHECK_EQ_INT(probe->got.file_count, 1);
+    CHECK_EQ_INT(probe->got.next_file, 3);
+}
+
 /* However long it was to be left alone. */
 static void a_change_makes_a_saved_project_due_soon(void)
 {
@@ -514,6 +523,7 @@ static void the_last_who_leaves_makes_it_due(void)
     X(two_instances_write_one_log)                                                                 \
     X(a_checkpoint_only_goes_forward)                                                              \
     X(events_are_trimmed)                                                                          \
+    X(an_open_tells_which_ids_were_given)                                                          \
     X(one_flushes_a_project_that_is_due)                                                           \
     X(a_change_makes_a_saved_project_due_soon)                                                     \
     X(a_dead_flusher_leaves_the_job)                                                               \

@@ -95,6 +95,7 @@ struct state_opened {
     size_t file_count;
     /* Shared: */
     uint64_t tick, people_rev;         /* see poll */
+    uint64_t next_file;                /* no file has had an id from it on */
     const struct state_person *people; /* where want_tree was set */
     size_t people_count;
     const char *token; /* STATE_LOAD */

@@ -68,5 +68,6 @@ for path, f in pairs(want_tree and tree() or {}) do
   one[#one + 1] = file[6] or 'lf'
   files[#files + 1] = one
 end
-return { 'ok', epoch, meta[3], meta[4], k, tick, call('HGET', META, 'people_rev'), files,
+local last = call('HMGET', META, 'people_rev', 'next_file')
+return { 'ok', epoch, meta[3], meta[4], k, tick, last[1], last[2], files,
   want_tree and people(time) or {} }
