@@ -300,11 +300,15 @@ void choice_add_tree(struct choice *choice, const struct state_offer_tree *tree)
     raise_to(&choice->epoch_number, tree->epoch_number);
     raise_to(&choice->e, tree->e);
     raise_to(&choice->next_file, tree->next_file);
-    if (!choice->tree.is_there ||
-        compare(tree->epoch_number, tree->e, choice->tree.epoch_number, choice->tree.e) > 0) {
+    int order = choice->tree.is_there ? compare(tree->epoch_number, tree->e,
+                                                choice->tree.epoch_number, choice->tree.e)
+                                      : 1;
+    if (order > 0) {
         copy_tree(choice, tree);
         return;
     }
+    if (order == 0) /* the same tree: who opened it later may know less of what was deleted */
+        raise_to(&choice->tree.next_file, tree->next_file);
     if (!choice->tree.name || !*choice->tree.name)
         choice->tree.name = copy_name(tree->name, choice->tree.name);
     if (!choice->tree.template || !*choice->tree.template)

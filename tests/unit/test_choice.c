@@ -165,6 +165,21 @@ static void a_file_that_the_tree_can_know_and_does_not_list_was_deleted(void)
     end();
 }
 
+/* Two that know the same tree, and one of them more of what was in it. */
+static void of_equal_trees_the_one_that_knows_more_says_what_was_deleted(void)
+{
+    for (int i = 0; i < 2; i++) {
+        begin();
+        offer(2, 1, 5, "two");
+        offer_tree(1, 8, i ? 2 : 3, 1);
+        offer_tree(1, 8, i ? 3 : 2, 1);
+        decide(true);
+        CHECK(!planned(2));
+        CHECK(planned(1));
+        end();
+    }
+}
+
 /* What no repository has needs no tombstone. */
 static void what_was_only_offered_and_deleted_is_simply_not_there(void)
 {
@@ -349,6 +364,7 @@ int main(int argc, char **argv)
     RUN(under_a_new_epoch_all_is_dirty_and_else_nothing);
     RUN(numbers_of_what_lost_are_not_taken);
     RUN(a_file_that_the_tree_can_know_and_does_not_list_was_deleted);
+    RUN(of_equal_trees_the_one_that_knows_more_says_what_was_deleted);
     RUN(what_was_only_offered_and_deleted_is_simply_not_there);
     RUN(of_two_trees_the_later_wins_and_the_highest_numbers_stay);
     RUN(the_repositorys_tree_loses_against_an_equal_one);

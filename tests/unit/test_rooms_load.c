@@ -685,6 +685,28 @@ static void a_save_that_comes_during_the_load_is_not_overlooked(void)
     end_loads();
 }
 
+/* Whoever opened it after that does not see it in the tree. */
+static void a_deleted_file_does_not_come_back(void)
+{
+    begin_stored();
+    here->held = there->held = OP(CLAIM);
+    bob = join(there, "Bob");
+    say(bob, "{\"t\":\"delete\",\"f\":2,\"q\":1}");
+    ann = join(here, "Ann");
+    cut(bob);
+    there->registry->config.unload_after_ms = 0;
+    pass(3000);
+    CHECK_EQ_INT(there->registry->room_by_id.count, 0);
+    empty_redis();
+    pass(8000);
+    here->held = there->held = 0;
+    ask_file(there, "b.c");
+    pass(8000);
+    CHECK_EQ_INT(found, ERR_NO_FILE);
+    CHECK(!stored(2));
+    end_loads();
+}
+
 /* Who loads it has nothing of it. */
 static void the_tree_of_another_instance_is_taken(void)
 {
@@ -1053,6 +1075,7 @@ int main(int argc, char **argv)
     RUN(the_repository_is_an_offer_too);
     RUN(keys_that_come_back_after_an_unload_do_not_win);
     RUN(a_save_that_comes_during_the_load_is_not_overlooked);
+    RUN(a_deleted_file_does_not_come_back);
     RUN(the_tree_of_another_instance_is_taken);
     RUN(a_room_that_does_not_know_yet_offers_too);
     RUN(a_room_hears_of_the_loss_by_who_comes);
