@@ -21,7 +21,6 @@ struct candidate {
     size_t len;
     struct state_seen *seen;
     size_t seen_count;
-    bool is_stored; /* the repository has a document of this file */
 };
 
 struct plan {
@@ -225,14 +224,11 @@ static void put(struct choice *choice, struct candidate *candidate)
     struct candidate *best = map_find(&choice->files, candidate->f);
     if (best && compare(candidate->epoch_number, candidate->version, best->epoch_number,
                         best->version) <= 0) {
-        best->is_stored |= candidate->is_stored;
         free_candidate(candidate);
         return;
     }
-    if (best) {
-        candidate->is_stored |= best->is_stored;
+    if (best)
         free_candidate(best);
-    }
     map_put(&choice->files, candidate->f, candidate);
 }
 
@@ -318,10 +314,10 @@ void choice_add_tree(struct choice *choice, const struct state_offer_tree *tree)
 void choice_add_stored(struct choice *choice, struct choice *stored)
 {
     struct map_iter iter = {0};
+    choice->has_repository = true;
     while (map_next(&stored->files, &iter)) {
         struct candidate *candidate = iter.value;
         map_remove(&stored->files, candidate->f);
-        candidate->is_stored = true;
         put(choice, candidate);
     }
     if (stored->tree.is_there) {
@@ -418,11 +414,11 @@ static size_t list_others(const struct choice *choice, struct candidate **out)
     return count;
 }
 
+/* Also of one that was never saved: a save of it may still be under way. */
 static void plan_deleted(struct plan *plan, const struct candidate *candidate)
 {
-    if (candidate->is_stored)
-        plan->deleted[plan->deleted_count++] =
-            (struct state_populate_deleted){candidate->f, candidate->rev + 1, candidate->path};
+    plan->deleted[plan->deleted_count++] =
+        (struct state_populate_deleted){candidate->f, candidate->rev + 1, candidate->path};
 }
 
 static void make_plan(struct choice *choice, bool is_fresh)
@@ -441,10 +437,10 @@ static void make_plan(struct choice *choice, bool is_fresh)
     struct candidate **others = mem_realloc_array(NULL, most, sizeof others[0]);
     size_t count = list_others(choice, others);
     for (size_t i = 0; i < count; i++) {
-        if (choice->tree.is_there && others[i]->f < choice->tree.next_file)
-            plan_deleted(plan, others[i]);
-        else
+        if (!choice->tree.is_there || others[i]->f >= choice->tree.next_file)
             plan_file(choice, NULL, others[i], is_fresh);
+        else if (choice->has_repository)
+            plan_deleted(plan, others[i]);
     }
     free(others);
 }

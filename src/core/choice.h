@@ -23,6 +23,7 @@ struct choice {
         size_t file_count;
     } tree;
     uint64_t epoch_number, e, next_file; /* the highest that any of them knows */
+    bool has_repository;                 /* where a deleted file leaves a tombstone */
     struct plan *plan;                   /* what choice_decide() points into */
 };
 

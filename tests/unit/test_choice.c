@@ -180,16 +180,21 @@ static void of_equal_trees_the_one_that_knows_more_says_what_was_deleted(void)
     }
 }
 
-/* What no repository has needs no tombstone. */
-static void what_was_only_offered_and_deleted_is_simply_not_there(void)
+static void what_was_deleted_needs_a_tombstone_only_where_there_is_a_repository(void)
 {
-    begin();
-    offer(2, 1, 5, "two");
-    offer_tree(1, 8, 3, 1);
-    decide(true);
-    CHECK(!planned(2));
-    CHECK_EQ_INT(plan.deleted_count, 0);
-    end();
+    for (int i = 0; i < 2; i++) {
+        struct choice stored;
+        begin();
+        choice_init(&stored, "demo");
+        offer(2, 1, 5, "two");
+        offer_tree(1, 8, 3, 1);
+        if (i)
+            choice_add_stored(&choice, &stored);
+        decide(true);
+        CHECK(!planned(2));
+        CHECK_EQ_INT(plan.deleted_count, i);
+        end();
+    }
 }
 
 static void of_two_trees_the_later_wins_and_the_highest_numbers_stay(void)
@@ -365,7 +370,7 @@ int main(int argc, char **argv)
     RUN(numbers_of_what_lost_are_not_taken);
     RUN(a_file_that_the_tree_can_know_and_does_not_list_was_deleted);
     RUN(of_equal_trees_the_one_that_knows_more_says_what_was_deleted);
-    RUN(what_was_only_offered_and_deleted_is_simply_not_there);
+    RUN(what_was_deleted_needs_a_tombstone_only_where_there_is_a_repository);
     RUN(of_two_trees_the_later_wins_and_the_highest_numbers_stay);
     RUN(the_repositorys_tree_loses_against_an_equal_one);
     RUN(a_file_without_any_text_is_kept_empty);
