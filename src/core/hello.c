@@ -227,7 +227,8 @@ static void welcome(struct session *session, const struct state_events *missed)
 
 static void entered(struct room *room, struct session *session, const struct state_opened *answer)
 {
-    const struct greeting *greeting = session->greeting;
+    struct greeting *greeting = session->greeting;
+    waiting_stop(&greeting->wait); /* it was asked twice, and is told to wait by the other answer */
     session->k = answer->k;
     bool behind = greeting->ep && strcmp(greeting->ep, room->epoch) == 0 && greeting->has_e &&
                   greeting->e < room->e;

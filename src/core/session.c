@@ -43,6 +43,7 @@ void session_forget_greeting(struct session *session)
 {
     if (!session->greeting)
         return;
+    waiting_stop(&session->greeting->wait);
     free(session->greeting->template);
     free(session->greeting->ep);
     buf_close(&session->greeting->kept);
