@@ -146,12 +146,10 @@ void registry_tick(struct registry *registry, uint64_t now_ms, uint64_t wall_ms)
     world.ticks++;
 }
 
-const struct registry_counts *registry_counts(const struct registry *registry)
+bool registry_needs_ticks(const struct registry *registry)
 {
-    static struct registry_counts counts;
     (void)registry;
-    counts.sessions = (uint64_t)(world.opened - world.closed);
-    return &counts;
+    return world.opened > world.closed;
 }
 
 /* ---- the world ---- */
