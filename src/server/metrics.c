@@ -54,6 +54,13 @@ static void print_shared(struct buf *out, const struct registry_counts *counts)
           "Times that clients were told that Redis is away.");
     print(out, "degraded_closed_total", "counter", counts->degraded_closed,
           "Sessions sent elsewhere, as Redis stayed away.");
+    print(out, "loads_total", "counter", counts->loads, "Projects that this instance loaded.");
+    print(out, "load_failures_total", "counter", counts->load_failures, "Loads that failed.");
+    print(out, "recoveries_total", "counter", counts->recoveries,
+          "Loads after a loss, under a new epoch.");
+    print(out, "unloads_total", "counter", counts->unloads, "Projects saved and unloaded.");
+    print(out, "saves_stuck_total", "counter", counts->saves_stuck,
+          "Projects whose saves failed many times in a row.");
 }
 
 static void print_refusals(struct buf *out, const struct registry_counts *counts)

@@ -1,25 +1,10 @@
 /* From the shared state to the repository, and out of the state when nobody is there. */
 #include "check.h"
 
-#include "load_world.h"
+#include "load_talk.h"
 
 #include "core/flush.h"
 #include "weft/base/log.h"
-
-static void open_file(struct conn *conn, uint64_t f)
-{
-    char text[80];
-    snprintf(text, sizeof(text), "{\"t\":\"open\",\"f\":%" PRIu64 "}", f);
-    say(conn, text);
-}
-
-static void type(struct conn *conn, uint64_t f, const char *text)
-{
-    char edit[300];
-    snprintf(edit, sizeof(edit), "{\"t\":\"edit\",\"f\":%" PRIu64 ",\"at\":0,\"ins\":\"%s\"}", f,
-             text);
-    say(conn, edit);
-}
 
 /* Ann here and Bob there, both with main.c open. */
 static void two_people(void)
