@@ -48,8 +48,7 @@ void model_settle(struct model *model, const struct model_call *call, struct mod
         return;
     }
     project->claim = NULL;
-    project->due =
-        project->phase != MODEL_NOTHING ? model_now_ms(model) + call->u.settle.again_ms : 0;
+    project->due = model_now_ms(model) + call->u.settle.again_ms;
 }
 
 /* ---- dirty ---- */

@@ -1,0 +1,232 @@
+#include "instance.h"
+#include "ghost.h"
+#include "wire.h"
+#include "weft/base/mem.h"
+#include "weft/core/signer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_US 50000u
+
+/* ---- the key that all instances have ---- */
+
+struct signer {
+    int unused;
+};
+
+static const struct signer signer;
+
+void signer_sign(const struct signer *by, const char *data, size_t len, char out[SIGNER_TEXT_SIZE])
+{
+    (void)by;
+    uint64_t hash = 1469598103934665603u;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)data[i]) * 1099511628211u;
+    snprintf(out, SIGNER_TEXT_SIZE, "%016" PRIx64 "%016" PRIx64 "%011" PRIx64, hash, ~hash,
+             hash & 0xfffffffffffu);
+}
+
+bool signer_verify(const struct signer *by, const char *data, size_t len, const char *signature)
+{
+    char made[SIGNER_TEXT_SIZE];
+    signer_sign(by, data, len, made);
+    return strcmp(made, signature) == 0;
+}
+
+/* ---- time and chance ---- */
+
+uint64_t instance_now_ms(const struct instance *instance)
+{
+    return instance->clock_ms + world_now_ms(instance->world);
+}
+
+uint64_t instance_wall_ms(const struct instance *instance)
+{
+    return 1730000000000u + 10 * instance->slot + world_now_ms(instance->world);
+}
+
+static uint64_t draw(void *owner)
+{
+    return world_random(((struct instance *)owner)->world);
+}
+
+/* ---- turns and ticks ---- */
+
+static void end_turn(struct instance *instance)
+{
+    registry_turn(instance->registry, instance_now_ms(instance), instance_wall_ms(instance));
+}
+
+static void late_turn(struct world *world, void *arg)
+{
+    (void)world;
+    ((struct instance *)arg)->turn_is_due = false;
+}
+
+/* Several things may happen in one turn of the loop. */
+static void plan_turn(struct instance *instance)
+{
+    struct world *world = instance->world;
+    if (instance->turn_is_due)
+        return;
+    if (world_roll(world, 4) != 0) {
+        end_turn(instance);
+        return;
+    }
+    instance->turn_is_due = true;
+    world_at(world, world_roll(world, 1500), instance, late_turn, instance);
+}
+
+void instance_event(struct instance *instance, void (*run)(struct world *world, void *arg),
+                    void *arg)
+{
+    if (instance->is_dead)
+        return;
+    if (instance->is_paused) {
+        instance->held = model_grow(&instance->world->model, instance->held, instance->held_count,
+                                    &instance->held_room, sizeof(*instance->held));
+        instance->held[instance->held_count++] = (struct event){.run = run, .arg = arg};
+        return;
+    }
+    run(instance->world, arg);
+    if (!instance->is_dead && !world_failed(instance->world))
+        plan_turn(instance);
+}
+
+static void tick(struct world *world, void *arg)
+{
+    struct instance *instance = arg;
+    registry_tick(instance->registry, instance_now_ms(instance), instance_wall_ms(instance));
+    ghost_look(instance);
+    world_at(world, TICK_US, instance, tick, instance);
+}
+
+/* ---- birth and death ---- */
+
+static const struct template_file plain_files[] = {{"a.txt", "", 0}, {"src/b.txt", "\n", 1}};
+static const struct template templates[] = {
+    {.name = "blank", .title = "Blank"},
+    {.name = "plain", .title = "Plain", .files = plain_files, .file_count = 2}};
+
+static void configure(struct instance *instance, struct registry_config *config)
+{
+    struct world *world = instance->world;
+    *config = registry_config_default();
+    config->templates = templates;
+    config->template_count = 2;
+    config->instance = instance->name;
+    config->random = draw;
+    config->random_owner = instance;
+    config->save_after_ms = 1500;
+    config->save_retry_ms = 500;
+    config->unload_after_ms = 1000;
+    config->peer_off_ms = 1000;
+    config->look_again_ms = 2000;
+    config->flush_rate = (struct rate){1000, 1000};
+    config->limits.history = 16 + world->model.config.history;
+    config->limits.events = world->model.config.events;
+    for (int i = 0; i < RATE_COUNT; i++)
+        config->rates[i] = (struct rate){1000000000, 1000000000};
+}
+
+static void start(struct world *world, unsigned slot)
+{
+    struct instance *instance = world_alloc(world, sizeof(*instance));
+    struct registry_config config;
+    instance->world = world;
+    instance->slot = slot;
+    instance->id = ++world->instance_ids;
+    instance->next = world->all;
+    world->all = world->instances[slot] = instance;
+    snprintf(instance->name, sizeof(instance->name), "i%u", instance->id);
+    instance->clock_ms = 1000 + 777 * slot;
+    link_begin(instance);
+    shelf_open(instance);
+    configure(instance, &config);
+    instance->registry = registry_new(&config, &instance->link.state.port, &instance->shelf.port,
+                                      &instance->link.bus, &signer);
+    link_connect(instance);
+    world_at(world, world_between(world, 1, 50), instance, tick, instance);
+}
+
+void instances_begin(struct world *world)
+{
+    links_begin(world);
+    for (unsigned i = 0; i < world->dice.instances; i++)
+        start(world, i);
+}
+
+/* Nothing that it still asks for is done. */
+static void end(struct instance *instance)
+{
+    wire_end(instance);
+    registry_free(instance->registry);
+    instance->registry = NULL;
+}
+
+void instances_end(struct world *world)
+{
+    for (struct instance *instance = world->all; instance; instance = instance->next) {
+        if (instance->is_dead)
+            continue;
+        instance->is_dead = true;
+        end(instance);
+    }
+}
+
+static void start_again(struct world *world, void *arg)
+{
+    start(world, ((struct instance *)arg)->slot);
+}
+
+void instance_crash(struct instance *instance)
+{
+    struct world *world = instance->world;
+    if (instance->is_dead)
+        return;
+    world_trace(world, "%s crashes", instance->name);
+    world->counts->crashes++;
+    instance->is_dead = true;
+    ghost_recount(world, false);
+    link_break(instance, true);
+    wire_crashed(instance);
+    end(instance);
+    world_at(world, world_between(world, 50, 1500), NULL, start_again, instance);
+}
+
+void instance_pause(struct instance *instance)
+{
+    if (instance->is_dead || instance->is_paused)
+        return;
+    world_trace(instance->world, "%s stands still", instance->name);
+    instance->world->counts->pauses++;
+    instance->is_paused = true;
+    ghost_recount(instance->world, false);
+}
+
+void instance_wake(struct instance *instance)
+{
+    if (!instance->is_paused)
+        return;
+    world_trace(instance->world, "%s goes on", instance->name);
+    struct event *held = instance->held;
+    size_t count = instance->held_count;
+    instance->is_paused = false;
+    instance->held = NULL;
+    instance->held_count = instance->held_room = 0;
+    for (size_t i = 0; i < count && !world_failed(instance->world); i++)
+        instance_event(instance, held[i].run, held[i].arg);
+}
+
+struct instance *instance_any(struct world *world)
+{
+    struct instance *living[INSTANCES_MOST];
+    unsigned count = 0;
+    for (unsigned i = 0; i < world->dice.instances; i++)
+        if (world->instances[i] && !world->instances[i]->is_dead)
+            living[count++] = world->instances[i];
+    return count > 0 ? living[world_roll(world, count)] : NULL;
+}
