@@ -335,6 +335,9 @@ void registry_free(struct registry *registry)
     map_close(&registry->room_by_id);
     map_close(&registry->room_by_project);
     map_close(&registry->query_by_id);
+    registry->state->sink = (struct state_sink){.owner = NULL};
+    registry->repository->sink = (struct repository_sink){.owner = NULL};
+    registry->bus->sink = (struct bus_sink){.owner = NULL};
     decoder_free(registry->decoder);
     buf_close(&registry->out);
     free(registry);

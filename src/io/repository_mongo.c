@@ -171,7 +171,7 @@ static void finished(void *owner, struct job *job)
     struct mongo *mongo = owner;
     struct errand *errand = (struct errand *)job;
     note(mongo, errand);
-    if (!mongo->is_closing)
+    if (mongo->repository.sink.owner)
         tell(mongo, errand);
     errand_free(errand);
 }

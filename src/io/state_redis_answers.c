@@ -541,6 +541,6 @@ void call_answer(struct call *call, struct redisReply *reply)
         answer.rest = reading_of(reply, &is_bad);
         read_result(&answer);
     }
-    if (answers[call->script])
+    if (answers[call->script] && call->state->port.sink.owner)
         answers[call->script](&answer);
 }

@@ -80,7 +80,7 @@ void model_list_dirty(struct model *model, const struct model_call *call,
     struct model_call any = *call;
     struct state_dirty *out = &answer->u.dirty;
     any.epoch = "";
-    if ((answer->result = model_gate(model, &any, &project, answer)) != STATE_OK)
+    if ((answer->result = model_gate(model, &any, &project)) != STATE_OK)
         return;
     size_t count = count_dirty(project), at = 0;
     struct model_file **list = arena_alloc(&model->arena, count * sizeof(struct model_file *));
@@ -132,7 +132,7 @@ void model_mark_saved(struct model *model, const struct model_call *call,
 {
     struct model_project *project;
     size_t count = 0;
-    if ((answer->result = model_gate(model, call, &project, answer)) != STATE_OK)
+    if ((answer->result = model_gate(model, call, &project)) != STATE_OK)
         return;
     struct saved_mark *marks =
         arena_alloc(&model->arena, call->u.saved.count * sizeof(struct saved_mark));
@@ -154,7 +154,7 @@ void model_mark_saved(struct model *model, const struct model_call *call,
 void model_unload(struct model *model, const struct model_call *call, struct model_answer *answer)
 {
     struct model_project *project;
-    if ((answer->result = model_gate(model, call, &project, answer)) != STATE_OK)
+    if ((answer->result = model_gate(model, call, &project)) != STATE_OK)
         return;
 #if WEFT_MUTANT != 10
     if (model_members(model, project) > 0) {
@@ -162,7 +162,7 @@ void model_unload(struct model *model, const struct model_call *call, struct mod
         return;
     }
 #endif
-    if (count_dirty(project) > 0) {
+    if (count_dirty(project) > 0 || project->live[0] == '\0') {
         answer->result = STATE_BUSY;
         return;
     }

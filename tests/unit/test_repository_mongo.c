@@ -109,7 +109,8 @@ static void open_world(void)
     world.mongo = mongo_open(&config, &world.loop, &error);
     REQUIRE(world.mongo != NULL);
     world.repository = mongo_repository(world.mongo);
-    world.repository->sink = (struct repository_sink){.saved = on_saved,
+    world.repository->sink = (struct repository_sink){.owner = &world,
+                                                      .saved = on_saved,
                                                       .loaded = on_loaded,
                                                       .begun = on_done,
                                                       .released = on_done,

@@ -456,9 +456,31 @@ static void a_deleted_file_is_remembered_until_it_is_saved(void)
     CHECK_EQ_INT(probe_read(probe, 2, true, 0), STATE_GONE);
 }
 
+/* A project "new" of two files, as it comes from a repository. Returns its token. */
+static char *loaded(struct probe *probe)
+{
+    struct state_populate_file files[] = {
+        {.f = 1, .rev = 1, .path = "a.txt", .eol = "\n", .text = "base", .len = 4, .utf16_len = 4},
+        {.f = 2, .rev = 1, .path = "b.txt", .eol = "\n", .text = ""}};
+    probe->project = "new";
+    CHECK_EQ_INT(probe_hello(probe, ANN, 1, 21), STATE_LOAD);
+    char *token = token_of(probe);
+    struct state_populate populate = {.token = token,
+                                      .epoch = "5.x",
+                                      .name = "N",
+                                      .template = "",
+                                      .next_file = 3,
+                                      .files = files,
+                                      .file_count = 2};
+    CHECK_EQ_INT(probe_populate(probe, &populate), STATE_OK);
+    return token;
+}
+
 static void nothing_remains_of_what_is_saved_and_left(void)
 {
     struct probe *probe = begin(&(struct backend_options){.save_after_ms = 1});
+    char *token = loaded(probe);
+    CHECK_EQ_INT(probe_hello(probe, ANN, 1, 30), STATE_OK);
     CHECK_EQ_INT(probe_hello(probe, BOB, 0, 31), STATE_OK);
     CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
     CHECK_EQ_INT(probe_delete(probe, 2, NULL), STATE_OK);
@@ -469,20 +491,34 @@ static void nothing_remains_of_what_is_saved_and_left(void)
     CHECK_EQ_INT(probe_tell_saved(probe, 1, 2, 1), STATE_OK);
     CHECK_EQ_INT(probe_unload(probe), STATE_BUSY);
     CHECK_EQ_INT(probe_tell_saved(probe, 2, 2, 0), STATE_OK);
-    UNTIL(probe_claim(probe, 60000) == STATE_OK);
+    UNTIL(probe_claim(probe, 60000) == STATE_OK && strcmp(probe->got.project, "new") == 0);
     char *lease = token_of(probe);
-    CHECK(backend->keys("demo") > 0);
+    CHECK(backend->keys("new") > 0);
     CHECK_EQ_INT(probe_unload(probe), STATE_OK);
     CHECK_EQ_INT(probe->got.e, 1);
     CHECK_EQ_INT(probe->got.next_file, 3);
-    CHECK_EQ_STR(probe->got.token, "");
-    CHECK_EQ_INT(backend->keys("demo"), 0);
+    CHECK_EQ_STR(probe->got.token, token);
+    CHECK_EQ_INT(backend->keys("new"), 0);
     CHECK_EQ_INT(probe_unload(probe), STATE_UNLOADED);
     probe_settle(probe, lease, 0);
     CHECK_EQ_INT(probe_claim(probe, 60000), STATE_NO_PROJECT);
     CHECK_EQ_INT(probe_hello(probe, ANN, 2, 41), STATE_LOAD);
     CHECK(!probe->got.recover);
     free(lease);
+    free(token);
+}
+
+static void what_no_repository_has_given_is_not_unloaded(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.save_after_ms = 1});
+    probe_leave(probe, ANN, 1);
+    CHECK_EQ_INT(probe_tell_saved(probe, 1, 1, 0), STATE_OK);
+    CHECK_EQ_INT(probe_tell_saved(probe, 2, 1, 0), STATE_OK);
+    CHECK_EQ_INT(probe_ask_dirty(probe, 10), STATE_OK);
+    CHECK_EQ_INT(probe->got.file_count, 0);
+    CHECK_EQ_INT(probe_unload(probe), STATE_BUSY);
+    CHECK_EQ_INT(probe_open(probe, 0, 0, true), STATE_OK);
+    CHECK_EQ_INT(probe->got.file_count, 2);
 }
 
 static void unload_tells_who_populated_it(void)
@@ -531,6 +567,7 @@ static void the_last_who_leaves_makes_it_due(void)
     X(what_has_changed_since_stays_dirty)                                                          \
     X(a_deleted_file_is_remembered_until_it_is_saved)                                              \
     X(nothing_remains_of_what_is_saved_and_left)                                                   \
+    X(what_no_repository_has_given_is_not_unloaded)                                                \
     X(unload_tells_who_populated_it)                                                               \
     X(the_last_who_leaves_makes_it_due)
 

@@ -66,7 +66,8 @@ struct registry_config registry_config_default(void);
 struct registry *registry_new(const struct registry_config *config, struct state *state,
                               struct repository *repository, struct bus *bus,
                               const struct signer *signer);
-/* All sessions are gone (see registry_drain) and the ports are quiet. */
+/* All sessions are gone (see registry_drain). Closes the sinks of the ports: answers that are still
+ * under way are dropped. */
 void registry_free(struct registry *registry);
 
 /* ---- from the transport ---- */

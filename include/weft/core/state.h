@@ -430,7 +430,8 @@ struct state_ops {
                   const struct state_saved_file *files, size_t count, uint64_t ts);
     void (*unload)(struct state *state, const struct state_ticket *ticket);
 };
-/* First member of every backend. The backend is told the sink once, before the first call. */
+/* First member of every backend. The backend is told the sink once, before the first call. Without
+ * an owner the sink is closed: what is still answered is dropped. */
 struct state {
     const struct state_ops *ops;
     struct state_sink sink;
