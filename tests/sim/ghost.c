@@ -303,8 +303,11 @@ static void tree_changed(struct world *world, const struct model_project *projec
                          const struct state_tree *ask, const struct state_treed *treed)
 {
     struct era *era = ghost_era(world, project->epoch);
-    if (!era || treed->e <= era->e)
-        return; /* it was told again */
+    if (!era || treed->e != era->e + 1) {
+        world_fail(world, "history", "the tree goes on with e %" PRIu64 " of %s", treed->e,
+                   project->epoch);
+        return;
+    }
     era->e = treed->e;
     world->counts->tree_changes++;
     for (size_t i = 0; i < treed->entry_count; i++) {
@@ -367,9 +370,11 @@ static struct node *emptied(struct world *world, const struct state_populate_fil
     struct ghost_file *ghost = world->ghost->files;
     while (ghost && ghost->f != file->f)
         ghost = ghost->next;
-    if (!ghost || file->len > 0 || file->version > 0 || ghost_is_held(world, file->f))
+    if (!ghost || file->len > 0 || ghost_is_held(world, file->f))
         return NULL;
-    return new_node(world, ghost, "");
+    struct node *node = new_node(world, ghost, "");
+    node->version = file->version;
+    return node;
 }
 
 static void populate_file(struct world *world, struct era *era,
@@ -483,7 +488,7 @@ void ghost_executed(struct world *world, const struct model_call *call,
     if (answer->result == STATE_TRIMMED)
         world->counts->trims++;
     world->counts->polls += call->op == MODEL_POLL;
-    if (answer->result != STATE_OK)
+    if (answer->result != STATE_OK || answer->is_again)
         return;
     switch (call->op) {
     case MODEL_APPEND:

@@ -176,8 +176,11 @@ void model_populate(struct model *model, const struct model_call *call, struct m
     struct model_project *project = model_make(model, call->project);
     const struct state_populate *populate = &call->u.populate;
     if (project->phase == MODEL_READY && strcmp(project->run, call->run) == 0 &&
-        strcmp(project->epoch, populate->epoch) == 0 && strcmp(project->live, populate->token) == 0)
+        strcmp(project->epoch, populate->epoch) == 0 &&
+        strcmp(project->live, populate->token) == 0) {
+        answer->is_again = true;
         return;
+    }
     if (!has_token(model, project, call, populate->token)) {
         answer->result = STATE_LOST;
         return;

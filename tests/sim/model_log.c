@@ -73,7 +73,7 @@ void model_append(struct model *model, const struct model_call *call, struct mod
     const struct state_append *append = &call->u.append;
     struct model_project *project;
     struct state_appended *out = &answer->u.appended;
-    if ((answer->result = model_gate(model, call, &project, answer)) != STATE_OK)
+    if ((answer->result = model_gate(model, call, &project)) != STATE_OK)
         return;
     struct model_file *file = model_find_file(project, append->f);
     if (!file || file->is_deleted) {
@@ -106,7 +106,7 @@ void model_read(struct model *model, const struct model_call *call, struct model
 {
     const struct state_read *read = &call->u.read;
     struct model_project *project;
-    if ((answer->result = model_gate(model, call, &project, answer)) != STATE_OK)
+    if ((answer->result = model_gate(model, call, &project)) != STATE_OK)
         return;
     const struct model_file *file = model_find_file(project, read->f);
     if (!file || file->is_deleted) {
@@ -149,7 +149,7 @@ void model_list_events(struct model *model, const struct model_call *call,
                        struct model_answer *answer)
 {
     struct model_project *project;
-    if ((answer->result = model_gate(model, call, &project, answer)) != STATE_OK)
+    if ((answer->result = model_gate(model, call, &project)) != STATE_OK)
         return;
     uint64_t after = call->u.events_after;
     if (after > project->e || project->e - after > project->event_count) {
@@ -165,7 +165,7 @@ void model_poll(struct model *model, const struct model_call *call, struct model
     const struct state_poll *poll = &call->u.poll;
     struct state_polled *out = &answer->u.polled;
     struct model_project *project;
-    if ((answer->result = model_gate(model, call, &project, answer)) != STATE_OK)
+    if ((answer->result = model_gate(model, call, &project)) != STATE_OK)
         return;
     struct state_mark *marks =
         arena_alloc(&model->arena, poll->file_count * sizeof(struct state_mark));
@@ -194,7 +194,7 @@ void model_checkpoint(struct model *model, const struct model_call *call,
     const struct state_checkpoint *checkpoint = &call->u.checkpoint;
     struct model_project *project;
     uint64_t keep = model->config.history;
-    if ((answer->result = model_gate(model, call, &project, answer)) != STATE_OK)
+    if ((answer->result = model_gate(model, call, &project)) != STATE_OK)
         return;
     struct model_file *file = model_find_file(project, checkpoint->f);
     if (!file || file->is_deleted) {

@@ -231,7 +231,7 @@ void model_open(struct model *model, const struct model_call *call, struct model
 void model_leave(struct model *model, const struct model_call *call, struct model_answer *answer)
 {
     struct model_project *project;
-    if ((answer->result = model_gate(model, call, &project, answer)) != STATE_OK)
+    if ((answer->result = model_gate(model, call, &project)) != STATE_OK)
         return;
     struct model_person *person = find(project, call->u.leave.cid);
     if (!person || person->k != call->u.leave.k || !person->is_member)
@@ -246,7 +246,7 @@ void model_renew(struct model *model, const struct model_call *call, struct mode
     struct model_project *project;
     uint64_t now = model_now_ms(model);
     bool any = false;
-    if ((answer->result = model_gate(model, call, &project, answer)) != STATE_OK)
+    if ((answer->result = model_gate(model, call, &project)) != STATE_OK)
         return;
     for (size_t i = 0; i < call->u.renew.count; i++) {
         struct model_person *person = find(project, call->u.renew.members[i].cid);

@@ -205,15 +205,11 @@ size_t model_keys(const struct model *model, const char *name)
 /* ---- the prelude ---- */
 
 enum state_result model_gate(struct model *model, const struct model_call *call,
-                             struct model_project **out, struct model_answer *answer)
+                             struct model_project **out)
 {
     struct model_project *project = *out = model_make(model, call->project);
-    if (project->phase != MODEL_READY)
+    if (project->phase != MODEL_READY || strcmp(project->run, call->run) != 0)
         return STATE_UNLOADED;
-    if (strcmp(project->run, call->run) != 0) {
-        answer->is_restarted = true;
-        return STATE_UNLOADED;
-    }
 #if WEFT_MUTANT != 6
     if (call->epoch[0] && strcmp(project->epoch, call->epoch) != 0)
         return STATE_EPOCH;

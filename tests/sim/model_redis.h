@@ -92,7 +92,7 @@ struct model_call {
 /* The answer of core's port, but for the script's own word where that says more. */
 struct model_answer {
     enum state_result result;
-    bool is_restarted; /* STATE_UNLOADED, because the keys are of another run */
+    bool is_again; /* it was done before, and is only told again */
     union {
         struct state_opened opened;
         struct state_appended appended;
@@ -213,7 +213,7 @@ uint64_t model_now_ms(const struct model *model);
 /* STATE_OK where the project is here, ready, of the caller's run and epoch ("" believes in none).
  */
 enum state_result model_gate(struct model *model, const struct model_call *call,
-                             struct model_project **out, struct model_answer *answer);
+                             struct model_project **out);
 /* One more change, told on the channel. */
 void model_tell(struct model *model, struct model_project *project, const struct model_call *call,
                 struct hint hint, const char *body, size_t len);

@@ -257,10 +257,11 @@ void model_change_tree(struct model *model, const struct model_call *call,
     const struct state_tree *ask = &call->u.tree;
     struct plan plan = {.ask = ask};
     struct state_treed *out = &answer->u.treed;
-    if ((answer->result = model_gate(model, call, &plan.project, answer)) != STATE_OK)
+    if ((answer->result = model_gate(model, call, &plan.project)) != STATE_OK)
         return;
     const struct model_asked *asked = find_asked(plan.project, ask);
     if (asked && plan.project->e - asked->e < plan.project->event_count) {
+        answer->is_again = true;
         tell_again(model, plan.project, asked->e, out);
         return;
     }
