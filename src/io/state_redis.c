@@ -299,6 +299,12 @@ static void call_populate(struct state *state, const struct state_ticket *ticket
     call_add_u64(call, populate->e);
     call_add_u64(call, populate->next_file);
     call_add_u64(call, call->state->config.save_after_ms);
+    call_add_u64(call, populate->deleted_count);
+    for (size_t i = 0; i < populate->deleted_count; i++) {
+        call_add_u64(call, populate->deleted[i].f);
+        call_add_u64(call, populate->deleted[i].rev);
+        call_add_text(call, populate->deleted[i].path);
+    }
     for (size_t i = 0; i < populate->file_count; i++) {
         const struct state_populate_file *file = &populate->files[i];
         call_add_u64(call, file->f);

@@ -157,6 +157,35 @@ static void only_what_is_told_to_be_is_dirty(void)
     CHECK_EQ_INT(probe->got.next_file, 8);
 }
 
+static void what_was_deleted_is_put_as_a_tombstone(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.save_after_ms = 1000});
+    probe->project = "new";
+    CHECK_EQ_INT(probe_hello(probe, 0, 0, 21), STATE_LOAD);
+    struct state_populate populate = new_project(probe->got.token, "3.new");
+    const struct state_populate_deleted deleted[] = {{2, 6, "gone.txt"}, {3, 1, "also gone"}};
+    char *token = mem_strdup(probe->got.token);
+    populate.token = token;
+    populate.deleted = deleted;
+    populate.deleted_count = 2;
+    CHECK_EQ_INT(probe_populate(probe, &populate), STATE_OK);
+    free(token);
+    CHECK_EQ_INT(probe_open(probe, 0, 0, true), STATE_OK);
+    CHECK_EQ_INT(probe->got.file_count, 1);
+    CHECK_EQ_INT(probe_read(probe, 2, true, 0), STATE_GONE);
+    CHECK_EQ_INT(probe_ask_dirty(probe, 10), STATE_OK);
+    REQUIRE(probe->got.dirty_count == 2);
+    CHECK(probe->got.dirty[0].deleted && probe->got.dirty[1].deleted);
+    CHECK_EQ_INT(probe->got.dirty[0].f, 2);
+    CHECK_EQ_INT(probe->got.dirty[0].rev, 6);
+    CHECK_EQ_STR(probe->got.dirty[0].path, "gone.txt");
+    CHECK_EQ_INT(probe_unload(probe), STATE_BUSY);
+    CHECK_EQ_INT(probe_tell_saved(probe, 2, 6, 0), STATE_OK);
+    CHECK_EQ_INT(probe_tell_saved(probe, 3, 1, 0), STATE_OK);
+    CHECK_EQ_INT(probe_unload(probe), STATE_OK);
+    CHECK_EQ_INT(backend->keys("new"), 0);
+}
+
 /* ---- offers ---- */
 
 static const struct state_seen bobs = {BOB, 8};
@@ -391,6 +420,7 @@ static void everything_is_refused_where_nothing_is_loaded(void)
     X(populate_brings_it_back_as_it_was)                                                           \
     X(what_is_here_is_not_populated)                                                               \
     X(only_what_is_told_to_be_is_dirty)                                                            \
+    X(what_was_deleted_is_put_as_a_tombstone)                                                      \
     X(of_offers_the_best_are_kept)                                                                 \
     X(offers_outlive_a_loader)                                                                     \
     X(after_a_restart_the_project_is_recovered)                                                    \
