@@ -117,7 +117,7 @@ static bool join(struct model *model, struct model_project *project, const struc
         project->due = model_now_ms(model) + model->config.save_after_ms;
     if (!person)
         person = add(model, project, open->cid);
-    if (!(again && person->is_member)) {
+    if (!(again && is_here(model, person))) {
         person->k = person->shown_k = *given;
         person->nonce = open->nonce;
         person->gone_at = model_now_ms(model);
@@ -252,7 +252,7 @@ void model_renew(struct model *model, const struct model_call *call, struct mode
         struct model_person *person = find(project, call->u.renew.members[i].cid);
         if (!person || person->k != call->u.renew.members[i].k || !person->is_shown)
             continue;
-        if (!person->is_member) {
+        if (!is_here(model, person)) {
             project->people_rev++;
             tell_join(model, project, call, person);
         }

@@ -81,6 +81,21 @@ static void whose_lease_has_ended_is_not_here(void)
     CHECK_EQ_INT(probe->got.people_count, 0);
 }
 
+static void who_was_not_shown_for_a_while_is_told_to_be_back(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.lease_ms = 100});
+    UNTIL(probe_poll(probe, 0, 0, NULL, 0) == STATE_OK && probe->got.people_count == 0);
+    uint64_t rev = probe->got.people_rev;
+    probe_renew(probe, ANN, 1);
+    CHECK_EQ_INT(probe_poll(probe, 0, rev, NULL, 0), STATE_OK);
+    CHECK(probe->got.has_people);
+    UNTIL(probe_poll(probe, 0, 0, NULL, 0) == STATE_OK && probe->got.people_count == 0);
+    rev = probe->got.people_rev;
+    CHECK_EQ_INT(probe_hello(probe, ANN, 1, 11), STATE_OK); /* its reply was lost */
+    CHECK_EQ_INT(probe_poll(probe, 0, rev, NULL, 0), STATE_OK);
+    CHECK(probe->got.has_people);
+}
+
 /* ---- hints and polls ---- */
 
 /* The last hint of a kind, which must be there, taken apart. */
@@ -551,6 +566,7 @@ static void the_last_who_leaves_makes_it_due(void)
     X(the_same_hello_is_no_straggler)                                                              \
     X(a_lease_that_ends_takes_its_person_along)                                                    \
     X(whose_lease_has_ended_is_not_here)                                                           \
+    X(who_was_not_shown_for_a_while_is_told_to_be_back)                                            \
     X(every_change_is_told_with_the_next_tick)                                                     \
     X(too_much_is_told_without_its_content)                                                        \
     X(a_poll_tells_what_has_moved)                                                                 \

@@ -46,7 +46,7 @@ local function join()
     return false
   end
   if ARGV[15] ~= '0' then call('ZADD', DUE, 'NX', time + ARGV[15], PROJECT) end
-  if not (again and call('ZSCORE', MEMBERS, cid)) then
+  if not (again and is_here(cid, time)) then
     cid_put(cid, int(k), nonce, time, user)
     call('HSET', PEOPLE, cid, '{"k":' .. int(k) .. ',"inst":"' .. INSTANCE .. '",' .. who .. '}')
     call('HINCRBY', META, 'people_rev', 1)

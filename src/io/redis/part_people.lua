@@ -16,6 +16,12 @@ local function people(at)
   return list
 end
 
+-- Has a lease that has not ended. Who has none is not shown, removed or not.
+local function is_here(cid, at)
+  local ends = call('ZSCORE', MEMBERS, cid)
+  return ends and tonumber(ends) >= at
+end
+
 -- Of a cid: its generation, the nonce of the hello that raised it, since when it is gone, its user.
 local function cid_get(cid)
   return string.match(call('HGET', CIDS, cid) or '', '^(%d+) (%d+) (%d+) (.*)$')

@@ -2,14 +2,16 @@
 -- with people
 --
 -- lease_ms, then cid, k of each session here. Leases that ended anywhere are removed. A session
--- whose own lease was removed is back.
+-- whose own lease had ended is back.
 local refusal = gate()
 if refusal then return refusal end
 local time = now()
 for i = 5, #ARGV, 2 do
   local cid, k = ARGV[i], ARGV[i + 1]
   local who = cid_get(cid) == k and call('HGET', PEOPLE, cid)
-  if who and call('ZADD', MEMBERS, time + ARGV[4], cid) == 1 then
+  local is_back = who and not is_here(cid, time)
+  if who then call('ZADD', MEMBERS, time + ARGV[4], cid) end
+  if is_back then
     call('HINCRBY', META, 'people_rev', 1)
     local ok, one = pcall(cjson.decode, who)
     hint('join', cid, k, ok and cjson.encode({ one.user, one.name, one.color }))
