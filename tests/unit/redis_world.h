@@ -79,6 +79,62 @@ static bool redis_world_is_there(void)
     return answer;
 }
 
+/* ---- what a test that failed left behind ---- */
+
+static void redis_world_empty(const char *folder)
+{
+    char path[1024];
+    DIR *listing = opendir(folder);
+    for (struct dirent *entry; listing && (entry = readdir(listing));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        if (unlink(path) != 0 && (errno == EISDIR || errno == EPERM))
+            redis_world_empty(path);
+    }
+    if (listing)
+        closedir(listing);
+    rmdir(folder);
+}
+
+static struct redis_world_left {
+    char folder[256]; /* "": a free place */
+    pid_t pid;        /* 0: not running */
+} redis_world_left[256];
+
+static void redis_world_clear_up(void)
+{
+    for (size_t i = 0; i < sizeof(redis_world_left) / sizeof(redis_world_left[0]); i++) {
+        struct redis_world_left *left = &redis_world_left[i];
+        if (left->pid > 0) {
+            kill(left->pid, SIGKILL);
+            waitpid(left->pid, NULL, 0);
+        }
+        if (left->folder[0])
+            redis_world_empty(left->folder);
+    }
+}
+
+/* The place of a folder; a new one where it has none yet. */
+static struct redis_world_left *redis_world_note(const char *folder)
+{
+    static bool is_registered;
+    struct redis_world_left *empty = NULL;
+    if (!is_registered)
+        atexit(redis_world_clear_up);
+    is_registered = true;
+    for (size_t i = 0; i < sizeof(redis_world_left) / sizeof(redis_world_left[0]); i++) {
+        if (strcmp(redis_world_left[i].folder, folder) == 0)
+            return &redis_world_left[i];
+        if (!redis_world_left[i].folder[0])
+            empty = &redis_world_left[i];
+    }
+    if (!empty)
+        abort();
+    snprintf(empty->folder, sizeof(empty->folder), "%s", folder);
+    return empty;
+}
+
 /* ---- asking ---- */
 
 static void redis_world_hang_up(struct redis_world *redis)
@@ -115,7 +171,10 @@ __attribute__((sentinel)) static redisReply *redis_world_ask(struct redis_world 
     while (count < 64 && (words[count] = va_arg(args, const char *)))
         count++;
     va_end(args);
-    return redis_world_dial(redis) ? redisCommandArgv(redis->context, count, words, NULL) : NULL;
+    redisReply *reply = NULL;
+    for (int tries = 0; tries < 2 && !reply && redis_world_dial(redis); tries++)
+        reply = redisCommandArgv(redis->context, count, words, NULL); /* it may have been killed */
+    return reply;
 }
 
 /* For what only has to be done: true unless it is refused. */
@@ -196,6 +255,7 @@ CHECK_UNUSED static void redis_world_again(struct redis_world *redis)
     redis->pid = fork();
     if (redis->pid == 0)
         redis_world_exec(redis);
+    redis_world_note(redis->folder)->pid = redis->pid;
     REQUIRE(redis_world_wait(redis));
 }
 
@@ -212,7 +272,7 @@ CHECK_UNUSED static void redis_world_kill(struct redis_world *redis)
         return;
     kill(redis->pid, SIGKILL);
     waitpid(redis->pid, NULL, 0);
-    redis->pid = 0;
+    redis->pid = redis_world_note(redis->folder)->pid = 0;
 }
 
 /* Makes the folder and finds a port; nothing runs yet. SKIPs where it cannot. */
@@ -226,6 +286,7 @@ static void redis_world_init(struct redis_world *redis)
     snprintf(redis->folder, sizeof(redis->folder), "%s/weft-redis-XXXXXX", temp ? temp : "/tmp");
     if (!mkdtemp(redis->folder))
         abort();
+    redis_world_note(redis->folder);
     redis->port = redis_world_free_port();
     snprintf(redis->socket, sizeof(redis->socket), "%s/s", redis->folder);
     snprintf(redis->url, sizeof(redis->url), "redis://127.0.0.1:%d", redis->port);
@@ -248,27 +309,11 @@ CHECK_UNUSED static const char *redis_world_url(const struct redis_world *redis)
     return redis->url;
 }
 
-static void redis_world_empty(const char *folder)
-{
-    char path[1024];
-    DIR *listing = opendir(folder);
-    for (struct dirent *entry; listing && (entry = readdir(listing));) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-        if (unlink(path) != 0 && (errno == EISDIR || errno == EPERM)) {
-            redis_world_empty(path);
-        }
-    }
-    if (listing)
-        closedir(listing);
-    rmdir(folder);
-}
-
 CHECK_UNUSED static void redis_world_remove(struct redis_world *redis)
 {
     redis_world_kill(redis);
     redis_world_empty(redis->folder);
+    redis_world_note(redis->folder)->folder[0] = '\0';
 }
 
 #endif
