@@ -9,10 +9,14 @@
 #define CALL_BYTES (16u << 20)
 #define AGAIN_MS 1000u /* after all was offered: offers stay, but another load may have begun */
 
-/* The files whose replicas are offered, by id: the room's may come and go meanwhile. */
+/* The files whose replicas are offered, by id: the room's may come and go meanwhile.
+ *
+ * The first call offers nothing, to hear whether anybody loads. The tree comes with the last of the
+ * files: a load that has it must not take what is still on its way for what nobody has. */
 struct offering {
     uint64_t *files;
     size_t count, at;
+    bool is_whole; /* the tree was sent */
 };
 
 static int by_id(const void *a, const void *b)
@@ -116,20 +120,11 @@ static void send(struct room *room, const struct state_offer *offer)
     room->registry->state->ops->offer(room->registry->state, &ticket, offer);
 }
 
-static void send_tree(struct room *room)
-{
-    struct state_file *list = list_tree(room);
-    struct state_offer_tree tree = tree_of(room, list);
-    send(room, &(struct state_offer){.tree = &tree});
-    free(list);
-}
-
-/* False where there is nothing left. */
-static bool send_files(struct room *room)
+/* As many of the files as one call may have. Returns how many. */
+static size_t take_files(struct room *room, struct state_offer_file *out)
 {
     struct offering *offering = room->offering;
-    size_t most = offering->count - offering->at, count = 0, bytes = 0;
-    struct state_offer_file *files = mem_realloc_array(NULL, most + 1, sizeof files[0]);
+    size_t count = 0, bytes = 0;
     while (offering->at < offering->count && bytes < CALL_BYTES) {
         const struct file *file = room_file(room, offering->files[offering->at]);
         size_t len = file && file->document ? rope_len(document_rope(file->document)) : 0;
@@ -138,15 +133,28 @@ static bool send_files(struct room *room)
         offering->at++;
         if (!file || file->phase != FILE_OPEN)
             continue;
-        fill_file(file, &files[count++]);
+        fill_file(file, &out[count++]);
         bytes += len;
     }
-    if (count)
-        send(room, &(struct state_offer){.files = files, .file_count = count});
-    for (size_t i = 0; i < count; i++)
+    return count;
+}
+
+static void send_part(struct room *room)
+{
+    struct offering *offering = room->offering;
+    size_t most = offering->count - offering->at;
+    struct state_offer_file *files = mem_realloc_array(NULL, most + 1, sizeof files[0]);
+    struct state_offer offer = {.files = files, .file_count = take_files(room, files)};
+    struct state_file *list = list_tree(room);
+    struct state_offer_tree tree = tree_of(room, list);
+    offering->is_whole = offering->at == offering->count;
+    if (offering->is_whole)
+        offer.tree = &tree;
+    send(room, &offer);
+    free(list);
+    for (size_t i = 0; i < offer.file_count; i++)
         free_file(&files[i]);
     free(files);
-    return count > 0;
 }
 
 void offers_start(struct room *room)
@@ -156,7 +164,7 @@ void offers_start(struct room *room)
         return;
     room->offering = mem_zalloc(sizeof *room->offering);
     room->offering->count = list_open(room, &room->offering->files);
-    send_tree(room);
+    send(room, &(struct state_offer){.tree = NULL});
 }
 
 void offers_stop(struct room *room)
@@ -170,8 +178,12 @@ void offers_stop(struct room *room)
 
 void offers_answered(struct room *room, const struct state_offered *answer)
 {
-    if (!room->offering || (answer->result == STATE_OK && send_files(room)))
+    if (!room->offering)
         return;
+    if (answer->result == STATE_OK && !room->offering->is_whole) {
+        send_part(room);
+        return;
+    }
     /* Where nobody loads it, or nobody knows, the next ask begins it again. */
     if (answer->result == STATE_OK)
         room->offered_ms = room->registry->now_ms;
