@@ -114,8 +114,10 @@ void client_away(struct client *client, uint64_t until_us)
 static void start_anew(struct client *client)
 {
     client->world->counts->recovered_nothing++;
-    for (unsigned i = 0; i < client->doc_count; i++)
+    for (unsigned i = 0; i < client->doc_count; i++) {
+        doc_gone(&client->docs[i]);
         doc_close(&client->docs[i]);
+    }
     client->doc_count = 0;
     client->tree_count = client->peer_count = 0;
     client->resume[0] = client->ep[0] = '\0';
@@ -235,10 +237,20 @@ static struct doc *doc_asked(struct client *client, const json_t *message)
     return NULL;
 }
 
+/* A path was asked for, and which file that is will be known with the answer. */
+static bool is_unsure(const struct client *client)
+{
+    for (unsigned i = 0; i < client->doc_count; i++)
+        if (client->docs[i].asked_q != 0 && !is_current(client, &client->docs[i]) &&
+            client->docs[i].state != DOC_GONE)
+            return true;
+    return false;
+}
+
 /* Everything in the tree is open. */
 static void open_new(struct client *client)
 {
-    for (unsigned i = 0; i < client->tree_count; i++) {
+    for (unsigned i = 0; !is_unsure(client) && i < client->tree_count; i++) {
         if (doc_of(client, client->tree[i].f) || doc_at(client, client->tree[i].path))
             continue;
         if (client->doc_count == DOCS_MOST) {

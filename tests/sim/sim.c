@@ -211,10 +211,11 @@ static void print_counts(const struct world_counts *c)
     printf("connections %" PRIu64 " crashes %" PRIu64 " pauses %" PRIu64 " broken links %" PRIu64
            " restarts of Redis %" PRIu64 " late calls %" PRIu64 " hints %" PRIu64 " lost %" PRIu64
            " forged %" PRIu64 " polls %" PRIu64 " fenced %" PRIu64 " trimmed %" PRIu64
-           " excused %" PRIu64 " anew %" PRIu64 "\n",
+           " excused %" PRIu64 " anew %" PRIu64 " live left %" PRIu64 " queries %" PRIu64
+           " drains %" PRIu64 "\n",
            c->resumes, c->crashes, c->pauses, c->breaks, c->restarts, c->late, c->hints,
            c->lost_hints, c->forged, c->polls, c->fenced, c->trims, c->excused,
-           c->recovered_nothing);
+           c->recovered_nothing, c->live_left, c->queries, c->drains);
 }
 
 int main(int argc, char **argv)

@@ -82,7 +82,7 @@ struct event {
 struct world_counts {
     uint64_t worlds, events, edits, entries, conflicts, acks, epochs, loads, unloads, saves, resets,
         resumes, crashes, pauses, breaks, restarts, late, hints, lost_hints, polls, trims, fenced,
-        tree_changes, excused, forged, recovered_nothing;
+        tree_changes, excused, forged, recovered_nothing, live_left, queries, drains;
 };
 
 struct world {
