@@ -35,6 +35,8 @@
 #define PROTOCOL "1"   /* of keys, scripts and hints: docs/redis.md */
 #define SECRET_SIZE 65 /* 32 random bytes in hex */
 
+#define LEAVE_MS 500 /* for what was sent last to be done */
+
 enum handle { RENEW, PROBE, OPENING, HANDLES };
 
 struct redis {
@@ -54,6 +56,7 @@ struct redis {
     bool is_old;                                    /* not of a version that we can use */
     bool is_understood;                             /* weft:protocol is ours */
     bool is_judged, is_named, has_secret, is_heard; /* answered, at least once */
+    bool is_given_back;                             /* the name, at the end */
     uint64_t taken_until_ms;                        /* of whoever else has the name, or 0 */
     uint64_t probe, probes_lost;                    /* the last one's number; without an answer */
     uint64_t open_until_ms;                         /* 0: it is open */
@@ -495,12 +498,33 @@ static void timer_closed(uv_handle_t *handle)
     free(redis);
 }
 
+static void gave_back(void *owner, void *data, struct redisReply *reply)
+{
+    struct redis *redis = owner;
+    (void)data, (void)reply;
+    redis->is_given_back = true;
+}
+
+/* Redis does what it gets in order: when the last command is answered, all before it are done too,
+ * as the leaves of who was here. */
+static void give_name_back(struct redis *redis)
+{
+    uv_timer_t *timer = &redis->timers[OPENING];
+    uint64_t until_ms = uv_now(redis->loop) + LEAVE_MS;
+    uv_timer_stop(&redis->timers[RENEW]);
+    uv_timer_stop(&redis->timers[PROBE]);
+    redis_name_give_back(&redis->name, gave_back);
+    uv_timer_start(timer, nothing, 50, 50);
+    while (!redis->is_given_back && uv_now(redis->loop) < until_ms)
+        uv_run(redis->loop, UV_RUN_ONCE);
+}
+
 void redis_close(struct redis *redis)
 {
+    if (redis_link_is_up(redis->commands))
+        give_name_back(redis);
     for (int i = 0; i < HANDLES; i++)
         uv_close((uv_handle_t *)&redis->timers[i], timer_closed);
-    if (redis_link_is_up(redis->commands))
-        redis_name_give_back(&redis->name);
     redis_link_close(redis->commands);
     redis_link_close(redis->subscriptions);
     bus_redis_free(redis->bus);

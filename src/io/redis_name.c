@@ -70,7 +70,7 @@ bool redis_name_read(const redisReply *reply, uint64_t *until_ms, uint64_t *left
     return false;
 }
 
-void redis_name_give_back(const struct redis_name *name)
+void redis_name_give_back(const struct redis_name *name, redis_replied *replied)
 {
-    run(name, 0, NULL, NULL);
+    run(name, 0, replied, NULL);
 }

@@ -23,6 +23,6 @@ void redis_name_take(const struct redis_name *name, redis_replied *replied, void
 /* True where it is ours now. Else *until_ms is the end of the other one's lease, by Redis' clock,
  * and *left_ms what is left of it; both 0 where Redis refused. */
 bool redis_name_read(const struct redisReply *reply, uint64_t *until_ms, uint64_t *left_ms);
-void redis_name_give_back(const struct redis_name *name);
+void redis_name_give_back(const struct redis_name *name, redis_replied *replied);
 
 #endif

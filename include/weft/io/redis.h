@@ -46,7 +46,8 @@ struct redis_config redis_config_default(void);
  * an error. Redis' settings are read again at every connection; what has become less than require
  * by then is logged and a problem of redis_health. Borrows nothing. */
 struct redis *redis_open(const struct redis_config *config, uv_loop_t *loop, struct error *error);
-/* Ends the links in order (the name's lease is given back); what is under way is answered
+/* Ends the links in order: gives back the name's lease, turning the loop until that and all that
+ * was sent before is done, but for half a second at most; what is still under way is answered
  * STATE_BUSY before it returns. Freed when the loop has turned. */
 void redis_close(struct redis *redis);
 
