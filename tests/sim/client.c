@@ -504,6 +504,9 @@ void client_receive(struct client *client, struct conn *conn, const json_t *mess
         client->answered_us = number(message, "ts");
     } else if (strcmp(t, "peer") == 0) {
         peer_is(client, number(message, "by"), json_is_true(json_object_get(message, "on")));
+    } else if (strcmp(t, "drain") == 0) {
+        client->attempts = 0;
+        client_cut(client);
     } else if (strcmp(t, "degraded") == 0) {
         client->is_degraded = json_is_true(json_object_get(message, "on"));
         for (unsigned i = 0; !client->is_degraded && i < client->doc_count; i++)

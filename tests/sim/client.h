@@ -70,6 +70,8 @@ void client_type(struct client *client);
 /* Makes, renames or deletes a file or a folder. */
 void client_change_tree(struct client *client);
 void client_move_cursor(struct client *client);
+/* One of those that files are made at. */
+const char *client_any_path(struct world *world);
 /* Opens a file again after a while. */
 void client_ask_later(struct client *client, struct doc *doc);
 void client_ask(struct client *client, struct doc *doc);

@@ -99,6 +99,8 @@ static void draw_weights(struct world *world, struct dice *dice)
     dice->choke = PICK(0, 0, 3);
     dice->forge = PICK(0, 0, 3);
     dice->stall = PICK(0, 0, 0, 1);
+    dice->query = PICK(0, 0, 3);
+    dice->drain = PICK(0, 0, 0, 1);
     dice->lost_hints = PICK(0, 1, 4) / 10.0;
     dice->doubled_hints = PICK(0, 2) / 10.0;
     dice->repository_fails = PICK(0, 1, 3) / 10.0;
@@ -268,6 +270,21 @@ static void one_reads_slowly(struct world *world)
         wire_choke(client->conn, world_between(world, 50, 2000));
 }
 
+static void someone_asks(struct world *world)
+{
+    struct instance *instance = instance_any(world);
+    const char *path = world_roll(world, 4) == 0 ? NULL : client_any_path(world);
+    if (instance)
+        instance_query(instance, path);
+}
+
+static void one_is_told_to_end(struct world *world)
+{
+    struct instance *instance = instance_any(world);
+    if (instance)
+        instance_drain(instance);
+}
+
 /* Somebody else publishes on the channel: what was never so, under the present epoch. */
 static void someone_forges(struct world *world)
 {
@@ -328,6 +345,8 @@ static unsigned list_actions(const struct world *world, struct action *out)
         {a_cursor_moves, dice->cursor},
         {one_reads_slowly, dice->choke},
         {someone_forges, dice->forge},
+        {someone_asks, dice->query},
+        {one_is_told_to_end, is_quiet ? 0 : dice->drain},
     };
     memcpy(out, actions, sizeof(actions));
     return sizeof(actions) / sizeof(actions[0]);

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define TICK_US 50000u
+#define QUERY_US 20000000u /* in which it is answered */
+#define DRAIN_US 20000000u /* then it ends however much is left */
 
 /* ---- the key that all instances have ---- */
 
@@ -101,7 +103,11 @@ static void tick(struct world *world, void *arg)
     struct instance *instance = arg;
     registry_tick(instance->registry, instance_now_ms(instance), instance_wall_ms(instance));
     ghost_look(instance);
-    world_at(world, TICK_US, instance, tick, instance);
+    if (instance->drains_until &&
+        (registry_idle(instance->registry) || world->now_us > instance->drains_until))
+        instance_crash(instance);
+    else
+        world_at(world, TICK_US, instance, tick, instance);
 }
 
 /* ---- birth and death ---- */
@@ -187,14 +193,32 @@ void instance_crash(struct instance *instance)
     struct world *world = instance->world;
     if (instance->is_dead)
         return;
-    world_trace(world, "%s crashes", instance->name);
-    world->counts->crashes++;
+    world_trace(world, "%s %s", instance->name, instance->drains_until ? "ends" : "crashes");
+    world->counts->crashes += instance->drains_until == 0;
     instance->is_dead = true;
     ghost_recount(world, false);
     link_break(instance, true);
     wire_crashed(instance);
     end(instance);
     world_at(world, world_between(world, 50, 1500), NULL, start_again, instance);
+}
+
+static void drain_now(struct world *world, void *arg)
+{
+    struct instance *instance = arg;
+    (void)world;
+    registry_drain(instance->registry, instance_now_ms(instance), 1000, 500, "deploy");
+}
+
+void instance_drain(struct instance *instance)
+{
+    struct world *world = instance->world;
+    if (instance->is_dead || instance->drains_until)
+        return;
+    world_trace(world, "%s is told to end", instance->name);
+    world->counts->drains++;
+    instance->drains_until = world->now_us + DRAIN_US;
+    instance_event(instance, drain_now, instance);
 }
 
 void instance_pause(struct instance *instance)
@@ -229,4 +253,66 @@ struct instance *instance_any(struct world *world)
         if (world->instances[i] && !world->instances[i]->is_dead)
             living[count++] = world->instances[i];
     return count > 0 ? living[world_roll(world, count)] : NULL;
+}
+
+/* ---- HTTP ---- */
+
+struct asked {
+    struct instance *instance;
+    const char *path;
+    bool is_answered;
+};
+
+static void judge_query(struct asked *asked, enum err result)
+{
+    struct world *world = asked->instance->world;
+    const struct ghost *ghost = world->ghost;
+    bool was_there = ghost->node_count > 0 && !ghost->is_all_lost;
+    if (asked->is_answered)
+        world_fail(world, "query", "it was answered twice");
+    if (result == ERR_INTERNAL || (result == ERR_NO_PROJECT && was_there))
+        world_fail(world, "query", "%s answers %s", asked->instance->name, err_text(result));
+    asked->is_answered = true;
+}
+
+static void file_is_there(void *owner, const struct query_file *answer)
+{
+    struct asked *asked = owner;
+    judge_query(asked, answer->result);
+    if (answer->result == ERR_OK)
+        ghost_same(asked->instance->world, "somebody by HTTP", answer->ep, answer->f, answer->v,
+                   answer->text);
+}
+
+static void project_is_there(void *owner, const struct query_project *answer)
+{
+    judge_query(owner, answer->result);
+}
+
+static void ask(struct world *world, void *arg)
+{
+    struct asked *asked = arg;
+    (void)world;
+    if (asked->path)
+        registry_query_file(asked->instance->registry, WORLD_PROJECT, asked->path, asked,
+                            file_is_there);
+    else
+        registry_query_project(asked->instance->registry, WORLD_PROJECT, asked, project_is_there);
+}
+
+static void check_answered(struct world *world, void *arg)
+{
+    const struct asked *asked = arg;
+    if (!asked->is_answered)
+        world_fail(world, "query", "%s does not answer", asked->instance->name);
+}
+
+void instance_query(struct instance *instance, const char *path)
+{
+    struct world *world = instance->world;
+    struct asked *asked = world_alloc(world, sizeof(*asked));
+    *asked = (struct asked){instance, path, false};
+    world->counts->queries++;
+    instance_event(instance, ask, asked);
+    world_at(world, QUERY_US, instance, check_answered, asked);
 }

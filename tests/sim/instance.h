@@ -17,6 +17,7 @@ struct instance {
     unsigned id, slot;
     char name[16];
     bool is_dead, is_paused;
+    uint64_t drains_until; /* us; 0: it is not told to end */
     bool turn_is_due;
     uint64_t clock_ms; /* its clock, when the world began */
     struct registry *registry;
@@ -36,6 +37,10 @@ void instance_event(struct instance *instance, void (*run)(struct world *world, 
 uint64_t instance_now_ms(const struct instance *instance);
 uint64_t instance_wall_ms(const struct instance *instance);
 void instance_crash(struct instance *instance);
+/* It is told to end, and does so in order; another one takes its place. */
+void instance_drain(struct instance *instance);
+/* Somebody asks it for a file by HTTP, or for the project (path NULL). */
+void instance_query(struct instance *instance, const char *path);
 void instance_pause(struct instance *instance);
 void instance_wake(struct instance *instance);
 /* One that lives, by chance; NULL where there is none. */

@@ -141,7 +141,7 @@ void client_type(struct client *client)
 
 /* ---- the tree ---- */
 
-static const char *any_path(struct world *world)
+const char *client_any_path(struct world *world)
 {
     static const char *const paths[PATHS_MOST] = {
         "a.txt",     "b.txt", "c",        "src/b.txt", "src/c.txt", "src/in/d.txt",
@@ -164,8 +164,9 @@ static void create(struct client *client)
         size_t token = ghost_type(world, "", 0, &text);
         world->ghost->tokens[token].is_free = true; /* the request may be lost or refused */
     }
-    client_send(client, json_pack("{s:s,s:s,s:s,s:I}", "t", "create", "path", any_path(world),
-                                  "text", text.data, "q", (json_int_t)client_number(client)));
+    client_send(client,
+                json_pack("{s:s,s:s,s:s,s:I}", "t", "create", "path", client_any_path(world),
+                          "text", text.data, "q", (json_int_t)client_number(client)));
     buf_close(&text);
 }
 
@@ -186,7 +187,7 @@ void client_change_tree(struct client *client)
     else if (what < 6)
         client_send(client,
                     json_pack("{s:s,s:I,s:s,s:I}", "t", "rename", "f", (json_int_t)any_file(client),
-                              "path", any_path(world), "q", q));
+                              "path", client_any_path(world), "q", q));
     else if (what < 8)
         client_send(client, json_pack("{s:s,s:s,s:s,s:I}", "t", "rename", "from", any_folder(world),
                                       "path", any_folder(world), "q", q));

@@ -158,6 +158,8 @@ static void meet(struct world *world, void *arg)
     (void)world;
     conn->session =
         registry_connect(instance->registry, conn, "127.0.0.1", instance_now_ms(instance));
+    if (!conn->session)
+        send_down(conn, NULL, 0, 1006);
 }
 
 struct conn *wire_connect(struct world *world, struct client *client)

@@ -60,7 +60,7 @@ struct dice {
     bool has_repository, is_new; /* is_new: the project is made by the first who comes */
     /* weights of what happens next */
     unsigned edit, cut, pause, crash, link_breaks, deaf, leave, restart, tree, cursor, choke, forge,
-        stall;
+        stall, query, drain;
     double lost_hints, doubled_hints, repository_fails;
     unsigned outage_ms, pause_ms, net_ms, repository_ms, losses_most;
     double all_crash;
