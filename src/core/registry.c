@@ -23,6 +23,7 @@
 #include <string.h>
 
 #define SWEEP_MS 1000 /* timeouts of connections are looked at so often */
+#define STILL_MS 3000 /* and not at all after so long a gap */
 
 static uint64_t kernel_random(void *owner)
 {
@@ -411,9 +412,13 @@ void registry_tick(struct registry *registry, uint64_t now_ms, uint64_t wall_ms)
     degrade_tick(registry, now_ms);
     loader_tick(registry);
     flush_tick(registry);
-    if (now_ms - registry->swept_ms >= SWEEP_MS) {
+    uint64_t since_ms = now_ms - registry->swept_ms;
+    if (since_ms >= SWEEP_MS) {
         registry->swept_ms = now_ms;
-        sweep(registry);
+        /* Who stood still (a stopped process, a frozen machine) has not read what was sent to it
+         * meanwhile: that comes first. */
+        if (since_ms < STILL_MS)
+            sweep(registry);
     }
     if (registry->drain.active && !registry->drain.closed && now_ms >= registry->drain.at_ms)
         close_all(registry);

@@ -88,6 +88,25 @@ static void a_reader_may_be_closed_while_it_is_answered(void)
     end();
 }
 
+/* What clients sent while the process stood still has not been read when it goes on. */
+static void nobody_is_sent_away_because_the_server_stood_still(void)
+{
+    two_readers();
+    struct conn *carl = world_connect(&world);
+    world_pass(&world, 2000);
+    world.now += 60000;
+    world_pass(&world, 50);
+    CHECK_EQ_INT(ann->code, 0);
+    say(ann, "{\"t\":\"ping\",\"ts\":1}");
+    say(carl, "{\"t\":\"hello\",\"v\":1,\"project\":\"demo\"}");
+    world_pass(&world, 2000);
+    expect(carl, "welcome");
+    CHECK_EQ_INT(carl->code, 0);
+    CHECK_EQ_INT(ann->code, 0);
+    CHECK_EQ_INT(bob->code, 1001);
+    end();
+}
+
 static void a_reader_may_be_closed_by_its_welcome(void)
 {
     begin();
@@ -373,6 +392,7 @@ int main(int argc, char **argv)
     RUN(of_two_that_wait_for_events_the_newer_stays);
     RUN(a_reader_may_be_closed_while_it_is_answered);
     RUN(a_reader_may_be_closed_by_its_welcome);
+    RUN(nobody_is_sent_away_because_the_server_stood_still);
     RUN(who_waits_for_a_file_that_is_read_again_is_served);
     RUN(a_file_that_was_given_up_is_listed_as_it_is);
     RUN(a_flood_of_opens_costs_bounded_memory);
