@@ -9,8 +9,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define REST_US 32000000u  /* from the last fault until all must be well */
-#define EMPTY_US 25000000u /* from the last leave until nothing must be left */
+#define REST_US 32000000u   /* from the last fault until all must be well */
+#define SETTLED_US 8000000u /* from it until little happens any more */
+#define EMPTY_US 25000000u  /* from the last leave until nothing must be left */
 
 static struct model_project *project_of(struct world *world)
 {
@@ -311,10 +312,17 @@ static void rest(struct world *world, void *arg)
     world_at(world, EMPTY_US, NULL, check_empty, NULL);
 }
 
+static void settle(struct world *world, void *arg)
+{
+    (void)arg;
+    world->is_resting = true;
+}
+
 static void heal(struct world *world, void *arg)
 {
     (void)arg;
     faults_heal(world);
+    world_at(world, SETTLED_US, NULL, settle, NULL);
     world_at(world, REST_US, NULL, rest, NULL);
 }
 

@@ -10,8 +10,10 @@
 #include <string.h>
 
 #define TICK_US 50000u
-#define QUERY_US 20000000u /* in which it is answered */
-#define DRAIN_US 20000000u /* then it ends however much is left */
+#define SLOW_TICK_US 150000u /* once everything has been well for a while */
+#define LOOK_TICKS 4u        /* replicas are looked at every so many ticks */
+#define QUERY_US 20000000u   /* in which it is answered */
+#define DRAIN_US 20000000u   /* then it ends however much is left */
 
 /* ---- the key that all instances have ---- */
 
@@ -102,12 +104,13 @@ static void tick(struct world *world, void *arg)
 {
     struct instance *instance = arg;
     registry_tick(instance->registry, instance_now_ms(instance), instance_wall_ms(instance));
-    ghost_look(instance);
+    if (++instance->ticks % LOOK_TICKS == 0)
+        ghost_look(instance);
     if (instance->drains_until &&
         (registry_idle(instance->registry) || world->now_us > instance->drains_until))
         instance_crash(instance);
     else
-        world_at(world, TICK_US, instance, tick, instance);
+        world_at(world, world->is_resting ? SLOW_TICK_US : TICK_US, instance, tick, instance);
 }
 
 /* ---- birth and death ---- */

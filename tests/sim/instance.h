@@ -19,6 +19,7 @@ struct instance {
     bool is_dead, is_paused;
     uint64_t drains_until; /* us; 0: it is not told to end */
     bool turn_is_due;
+    unsigned ticks;
     uint64_t clock_ms; /* its clock, when the world began */
     struct registry *registry;
     struct link link;

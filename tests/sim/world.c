@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MEMORY_SIZE (4u << 20)
 #define EPOCH_US 1730000000000000u /* where the clock of Redis begins */
 
 /* ---- chance and time ---- */
@@ -153,6 +154,8 @@ static void begin(struct world *world, const struct world_options *options)
         .events = 4 + world_roll(world, 30),
     };
     model_init(&world->model, &config);
+    world->model.arena.free_from = world->memory;
+    world->model.arena.free_len = MEMORY_SIZE;
     world->model.owner = world;
     world->model.now_us = EPOCH_US;
     instances_begin(world);
@@ -167,10 +170,12 @@ bool world_play(struct world *world, uint64_t seed, const struct world_options *
                 struct world_counts *counts)
 {
     struct event *heap = world->heap;
+    char *memory = world->memory ? world->memory : mem_alloc(MEMORY_SIZE);
     size_t heap_room = world->heap_room;
     *world = (struct world){.seed = seed,
                             .random = seed * 0x2545f4914f6cdd1du + 1,
                             .heap = heap,
+                            .memory = memory,
                             .heap_room = heap_room,
                             .counts = counts,
                             .is_traced = options->is_traced};
@@ -195,5 +200,7 @@ bool world_play(struct world *world, uint64_t seed, const struct world_options *
 void world_close(struct world *world)
 {
     free(world->heap);
+    free(world->memory);
     world->heap = NULL;
+    world->memory = NULL;
 }

@@ -90,7 +90,8 @@ struct world {
     uint64_t now_us;
     struct dice dice;
     struct model model;
-    struct event *heap;
+    struct event *heap; /* it and memory, where the arena begins, serve all worlds */
+    char *memory;
     size_t heap_count, heap_room;
     uint64_t last_order;
 
@@ -100,7 +101,7 @@ struct world {
     uint64_t redis_stalls_until, replaced_us;
     uint64_t quiet_until, calm_until; /* no pause or crash; no broken link */
     unsigned losses;
-    bool is_healing, is_over;
+    bool is_healing, is_resting, is_over;
 
     struct instance *instances[INSTANCES_MOST];
     struct instance *all; /* the dead ones too */
