@@ -85,8 +85,9 @@ size_t redis_link_queued(const struct redis_link *link);
 const char *redis_link_problem(const struct redis_link *link);
 
 struct redis_link_counts {
-    uint64_t calls, errors, timeouts; /* commands, error replies, commands without a reply in time */
-    uint64_t connects;                /* times that it came up */
+    uint64_t calls, errors,
+        timeouts;      /* commands, error replies, commands without a reply in time */
+    uint64_t connects; /* times that it came up */
     uint64_t messages_in, bytes_in;
 };
 const struct redis_link_counts *redis_link_counts(const struct redis_link *link);
