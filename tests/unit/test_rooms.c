@@ -329,6 +329,72 @@ static void an_edit_left_behind_is_fenced(void)
     end();
 }
 
+/* The same instance; what became of the edit of the older connection is never answered. */
+static void an_edit_of_unknown_fate_is_not_sent_for_a_connection_that_is_over(bool is_logged)
+{
+    two_readers();
+    char resume[300];
+    struct conn *carl = join(here, "Carl");
+    snprintf(resume, sizeof(resume), "%s", string(expect(carl, "welcome"), "resume"));
+    say(carl, "{\"t\":\"open\",\"f\":1}");
+    *(is_logged ? &here->late : &here->held) = OP(APPEND);
+    tell(carl, insert_a);
+    rooms_settle();
+    struct conn *back = come_back(here, resume, 2);
+    CHECK_EQ_INT(carl->code, 4409);
+    say(back, "{\"t\":\"open\",\"f\":1}");
+    CHECK(!conn_next(back, "file"));
+    *(is_logged ? &here->cut : &here->dropped) = OP(APPEND);
+    rooms_settle();
+    here->cut = here->dropped = here->late = here->held = 0;
+    pass(200);
+    CHECK_EQ_INT(number(expect(back, "file"), "n"), is_logged);
+    say(back,
+        is_logged ? "{\"t\":\"edit\",\"f\":1,\"v\":1,\"n\":2,\"c\":[[0,\"C\"],12]}" : insert_a);
+    CHECK_EQ_INT(number(expect(back, "ack"), "v"), is_logged ? 2 : 1);
+    CHECK_EQ_INT(here->calls[MODEL_APPEND], 2);
+    CHECK_EQ_STR(text_at(there, 1), is_logged ? "CAhello world" : "Ahello world");
+    end();
+}
+
+static void an_edit_of_an_older_connection_that_was_logged_is_in_the_text(void)
+{
+    an_edit_of_unknown_fate_is_not_sent_for_a_connection_that_is_over(true);
+}
+
+static void an_edit_of_an_older_connection_that_was_not_logged_is_forgotten(void)
+{
+    an_edit_of_unknown_fate_is_not_sent_for_a_connection_that_is_over(false);
+}
+
+/* Both instances have the client's edit in hand: the log takes it once. */
+static void an_edit_sent_again_elsewhere_is_logged_once(void)
+{
+    two_readers();
+    char resume[300], open[100];
+    struct conn *carl = join(here, "Carl");
+    json_t *welcome = expect(carl, "welcome");
+    snprintf(resume, sizeof(resume), "%s", string(welcome, "resume"));
+    snprintf(open, sizeof(open), "{\"t\":\"open\",\"f\":1,\"v\":0,\"ep\":\"%s\"}",
+             string(welcome, "ep"));
+    say(carl, "{\"t\":\"open\",\"f\":1}");
+    here->late = OP(APPEND);
+    there->is_deaf = true;
+    tell(carl, insert_a);
+    rooms_settle();
+    struct conn *back = come_back(there, resume, 2);
+    say(back, open);
+    CHECK_EQ_INT(number(expect(back, "synced"), "v"), 0);
+    say(back, insert_a);
+    CHECK_EQ_INT(number(expect(back, "ack"), "v"), 1);
+    CHECK_EQ_INT(registry_counts(there->registry)->conflicts, 1);
+    here->late = 0;
+    rooms_settle();
+    CHECK_EQ_STR(text_at(here, 1), "Ahello world");
+    CHECK_EQ_STR(text_at(there, 1), "Ahello world");
+    end();
+}
+
 static void who_waits_for_a_silent_redis_is_told_that_it_is_busy(void)
 {
     two_readers();
@@ -418,6 +484,9 @@ int main(int argc, char **argv)
     RUN(who_was_further_is_not_told_to_reset);
     RUN(a_text_comes_with_the_last_number_of_its_cid_on_any_instance);
     RUN(an_edit_left_behind_is_fenced);
+    RUN(an_edit_of_an_older_connection_that_was_logged_is_in_the_text);
+    RUN(an_edit_of_an_older_connection_that_was_not_logged_is_forgotten);
+    RUN(an_edit_sent_again_elsewhere_is_logged_once);
     RUN(who_waits_for_a_silent_redis_is_told_that_it_is_busy);
     RUN(http_reads_what_was_written_elsewhere_just_before);
     RUN(the_text_follows_the_edits_once_a_second);
