@@ -400,7 +400,9 @@ static void found(struct load *load, const struct repository_loaded *answer)
 
 static void not_found(struct load *load)
 {
-    if (load->has_asked) {
+    if (load->has_asked && choice_is_empty(&load->offered)) {
+        end_with_answer(load, STATE_NO_PROJECT, NULL);
+    } else if (load->has_asked) {
         go_to(load, LOAD_CREATE);
     } else if (load->was_recovering || detached_exists(load->registry, load->project)) {
         load->is_fresh = true;
@@ -468,10 +470,10 @@ static void gathered(struct load *load)
     load->has_asked = true;
     if (is_found) {
         go_to(load, LOAD_BEGIN);
+    } else if (load->registry->repository->is_shared) {
+        go_to(load, LOAD_READ); /* somebody may have made it since */
     } else if (choice_is_empty(&load->offered)) {
         end_with_answer(load, STATE_NO_PROJECT, NULL);
-    } else if (load->registry->repository->is_shared) {
-        go_to(load, LOAD_CREATE);
     } else {
         choose_epoch(load);
         go_to(load, LOAD_POPULATE);

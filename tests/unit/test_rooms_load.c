@@ -314,6 +314,24 @@ static void what_is_nowhere_is_no_project(void)
     end_loads();
 }
 
+static void what_is_made_while_the_others_are_asked_is_there(void)
+{
+    begin_without_project();
+    struct model_project *project = model_make(&rooms.model, "demo");
+    project->phase = MODEL_RECOVERING; /* a load that another run of Redis has cut off */
+    project->run = "another";
+    ann = join(here, "Ann");
+    pass(1000);
+    CHECK(loader_is_loading(here->registry, "demo"));
+    store.is_there = true;
+    snprintf(store.epoch, sizeof(store.epoch), "1.late");
+    store_add(1, "a.js", "made");
+    pass(5000);
+    expect(ann, "welcome");
+    CHECK_EQ_STR(read_at(there, 1), "made");
+    end_loads();
+}
+
 static void a_template_makes_it_in_the_repository_and_it_is_loaded_from_there(void)
 {
     begin_without_project();
@@ -464,6 +482,7 @@ int main(int argc, char **argv)
     RUN(nobody_waits_for_ever);
     RUN(who_goes_while_waiting_is_forgotten);
     RUN(what_is_nowhere_is_no_project);
+    RUN(what_is_made_while_the_others_are_asked_is_there);
     RUN(a_template_makes_it_in_the_repository_and_it_is_loaded_from_there);
     RUN(a_creation_of_unknown_outcome_is_settled_by_opening);
     RUN(over_http_a_project_is_made_once);
