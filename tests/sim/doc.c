@@ -436,6 +436,7 @@ void doc_file(struct doc *doc, const json_t *message)
     doc->n = n > doc->n ? n : doc->n;
     snprintf(doc->ep, sizeof(doc->ep), "%s", ep);
     snprintf(doc->path, sizeof(doc->path), "%s", path);
+    ghost_contains(world, doc->client->name, doc->ep, doc->f, v, doc->client->cid, n);
     opened(doc);
     check_text(doc);
     doc_flush(doc);

@@ -241,11 +241,11 @@ static void redis_restarts(struct world *world)
         one_crashes(world);
     world_trace(world, "Redis restarts, its last %zd writes are lost%s", (ssize_t)lost,
                 all ? ", and all instances crash" : "");
+    world->quiet_until = world->now_us + (world_chance(world, 0.5) ? 7 * SECOND : 0);
+    world->calm_until = world->now_us + 7 * SECOND;
     ghost_losing(world);
     links_restart(world, lost);
     ghost_recount(world, true);
-    world->quiet_until = world->now_us + (world_chance(world, 0.5) ? 7 * SECOND : 0);
-    world->calm_until = world->now_us + 7 * SECOND;
 }
 
 static void redis_stalls(struct world *world)

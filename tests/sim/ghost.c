@@ -336,8 +336,10 @@ static void tree_changed(struct world *world, const struct model_project *projec
 
 /* ---- populate and create ---- */
 
+/* Is that the last n of every author? */
 static bool knows(const struct node *node, const struct state_seen *seen, size_t count)
 {
+    size_t found = 0;
     for (size_t i = 0; i < count; i++) {
         const struct node *at = node;
         while (at && at->cid != seen[i].cid)
@@ -345,23 +347,29 @@ static bool knows(const struct node *node, const struct state_seen *seen, size_t
         if (!at || at->n != seen[i].n)
             return false;
     }
-    return true;
+    for (const struct node *at = node; at; at = at->parent) {
+        const struct node *later = node;
+        while (later->cid != at->cid)
+            later = later->parent;
+        found += at->cid && later == at;
+    }
+    return found == count;
 }
 
-/* Which state of a file that is. */
+static bool has_text(const struct node *node, const struct state_populate_file *file)
+{
+    return node && strlen(node->text) == file->len &&
+           memcmp(node->text, file->text, file->len) == 0;
+}
+
 struct node *ghost_recognize(const struct world *world, const struct state_populate_file *file)
 {
-    struct node *unsure = NULL;
     for (size_t i = world->ghost->era_count; i-- > 0;) {
         struct node *node = node_at(find_line(&world->ghost->eras[i], file->f), file->version);
-        if (!node || strlen(node->text) != file->len ||
-            memcmp(node->text, file->text, file->len) != 0)
-            continue;
-        if (knows(node, file->seen, file->seen_count))
+        if (has_text(node, file) && knows(node, file->seen, file->seen_count))
             return node;
-        unsure = unsure ? unsure : node;
     }
-    return unsure;
+    return NULL;
 }
 
 /* Where the tree is known and nobody has the text, the file goes on as an empty one. */
@@ -370,7 +378,7 @@ static struct node *emptied(struct world *world, const struct state_populate_fil
     struct ghost_file *ghost = world->ghost->files;
     while (ghost && ghost->f != file->f)
         ghost = ghost->next;
-    if (!ghost || file->len > 0 || ghost_is_held(world, file->f))
+    if (!ghost || file->len > 0 || file->seen_count > 0 || ghost_is_held(world, file->f))
         return NULL;
     struct node *node = new_node(world, ghost, "");
     node->version = file->version;
@@ -384,13 +392,11 @@ static void populate_file(struct world *world, struct era *era,
     struct node *node = line ? node_at(line, file->version) : ghost_recognize(world, file);
     if (!node && !line)
         node = emptied(world, file);
-    if (!node || strlen(node->text) != file->len || memcmp(node->text, file->text, file->len) != 0)
-        world_fail(world, "populate", "f%" PRIu64 " version %" PRIu64 " of %s is put as %.*s, %s",
-                   file->f, file->version, era->epoch, (int)file->len, file->text,
-                   node ? node->text : "which never was");
-    else if (!knows(node, file->seen, file->seen_count))
-        world_fail(world, "populate", "f%" PRIu64 " version %" PRIu64 ": seen is not as it was",
-                   file->f, file->version);
+    if (!has_text(node, file) || !knows(node, file->seen, file->seen_count))
+        world_fail(world, "populate",
+                   "f%" PRIu64 " version %" PRIu64 " of %s is put as %.*s (seen %zu), %s", file->f,
+                   file->version, era->epoch, (int)file->len, file->text, file->seen_count,
+                   node ? node->text : "which never was so");
     else if (!line)
         begin_line(world, era, file->f, node);
     else if (file->version != line->from + line->count - 1)
@@ -535,6 +541,24 @@ void ghost_acked(struct world *world, const char *who, const char *epoch, uint64
                    f, v, n);
     else
         node->is_acked = true;
+}
+
+void ghost_contains(struct world *world, const char *who, const char *epoch, uint64_t f, uint64_t v,
+                    uint64_t cid, uint64_t n)
+{
+    struct node *node = ghost_node(world, epoch, f, v);
+    uint64_t last = 0;
+    for (; node; node = node->parent) {
+        if (node->cid != cid)
+            continue;
+        node->is_acked = true;
+        last = last ? last : node->n;
+    }
+    if (last != n)
+        world_fail(world, "number",
+                   "%s is told that f%" PRIu64 " v%" PRIu64 " has its n %" PRIu64
+                   ", and it has %" PRIu64,
+                   who, f, v, n, last);
 }
 
 void ghost_same(struct world *world, const char *who, const char *epoch, uint64_t f, uint64_t v,

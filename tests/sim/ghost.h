@@ -99,6 +99,9 @@ bool ghost_is_held(struct world *world, uint64_t f);
 /* A client was told so. */
 void ghost_acked(struct world *world, const char *who, const char *epoch, uint64_t f, uint64_t v,
                  uint64_t cid, uint64_t n);
+/* A client took a snapshot that has its edits up to n. */
+void ghost_contains(struct world *world, const char *who, const char *epoch, uint64_t f, uint64_t v,
+                    uint64_t cid, uint64_t n);
 
 /* ---- what is so ---- */
 

@@ -149,6 +149,7 @@ bool ghost_is_held(struct world *world, uint64_t f)
         ghost->nodes[i]->is_covered = false;
     cover_all(world, false);
     for (size_t i = 0; i < ghost->node_count; i++)
-        is_held |= ghost->nodes[i]->is_covered && ghost->nodes[i]->file->f == f;
+        is_held |= ghost->nodes[i]->is_covered && !ghost->nodes[i]->is_excused &&
+                   ghost->nodes[i]->file->f == f;
     return is_held;
 }

@@ -263,17 +263,16 @@ struct instance *instance_any(struct world *world)
 struct asked {
     struct instance *instance;
     const char *path;
-    bool is_answered;
+    bool is_answered, was_there; /* the project, when it was asked for */
 };
 
 static void judge_query(struct asked *asked, enum err result)
 {
     struct world *world = asked->instance->world;
-    const struct ghost *ghost = world->ghost;
-    bool was_there = ghost->node_count > 0 && !ghost->is_all_lost;
     if (asked->is_answered)
         world_fail(world, "query", "it was answered twice");
-    if (result == ERR_INTERNAL || (result == ERR_NO_PROJECT && was_there))
+    if (result == ERR_INTERNAL ||
+        (result == ERR_NO_PROJECT && asked->was_there && !world->ghost->is_all_lost))
         world_fail(world, "query", "%s answers %s", asked->instance->name, err_text(result));
     asked->is_answered = true;
 }
@@ -314,7 +313,7 @@ void instance_query(struct instance *instance, const char *path)
 {
     struct world *world = instance->world;
     struct asked *asked = world_alloc(world, sizeof(*asked));
-    *asked = (struct asked){instance, path, false};
+    *asked = (struct asked){instance, path, false, world->ghost->node_count > 0};
     world->counts->queries++;
     instance_event(instance, ask, asked);
     world_at(world, QUERY_US, instance, check_answered, asked);
