@@ -215,11 +215,25 @@ static enum err read_parameter(struct redis_address *address, struct piece text,
                      "the URL of Redis takes ?ca=FILE and ?verify=none, nothing else");
 }
 
+/* So that what is logged is one word, whatever was meant by it. */
+static void add_encoded(struct buf *out, const char *text, const char *plain)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (is_plain || strchr(plain, c))
+            buf_add_char(out, *text);
+        else
+            buf_printf(out, "%%%02X", c);
+    }
+}
+
 static void print_label(struct redis_address *address)
 {
     struct buf out = BUF_EMPTY;
     if (address->path) {
-        buf_printf(&out, "unix://%s", address->path);
+        buf_add_text(&out, "unix://");
+        add_encoded(&out, address->path, "-._~/");
     } else {
         buf_add_text(&out, address->service ? "redis+sentinel://"
                                             : (address->is_tls ? "rediss://" : "redis://"));
@@ -228,8 +242,10 @@ static void print_label(struct redis_address *address)
             const char *form = strchr(host->name, ':') ? "%s[%s]:%u" : "%s%s:%u";
             buf_printf(&out, form, i > 0 ? "," : "", host->name, host->port);
         }
-        if (address->service)
-            buf_printf(&out, "/%s", address->service);
+        if (address->service) {
+            buf_add_char(&out, '/');
+            add_encoded(&out, address->service, "-._~");
+        }
         if (address->db)
             buf_printf(&out, "/%u", address->db);
     }

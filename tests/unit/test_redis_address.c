@@ -82,7 +82,7 @@ static void a_unix_socket_has_a_path(void)
     REQUIRE(address);
     CHECK_EQ_STR(address->path, "/run/redis/my s.sock");
     CHECK_EQ_INT(address->host_count, 0);
-    CHECK_EQ_STR(redis_address_label(address), "unix:///run/redis/my s.sock");
+    CHECK_EQ_STR(redis_address_label(address), "unix:///run/redis/my%20s.sock");
     redis_address_free(address);
     address = redis_address_parse("unix://anna:pw@/s", NULL);
     REQUIRE(address);
@@ -103,7 +103,7 @@ static void sentinels_are_several_and_name_a_service(void)
     CHECK_EQ_STR(address->service, "my/master");
     CHECK_EQ_INT(address->db, 4);
     CHECK_EQ_STR(redis_address_label(address),
-                 "redis+sentinel://a:1,[::1]:26379,c:26379/my/master/4");
+                 "redis+sentinel://a:1,[::1]:26379,c:26379/my%2Fmaster/4");
     redis_address_free(address);
 }
 
