@@ -3,8 +3,9 @@
 #
 # Behind a script's first line, which must stay the first (it has the flags), comes prelude.lua, and
 # then the parts that its second line names: "-- with files, people" is part_files.lua and
-# part_people.lua. The texts go in by the assembler's .incbin, like the assets (embed.cmake), and their SHA-1, by which
-# Redis knows a script, is taken here.
+# part_people.lua. The texts go in by the assembler's .incbin, like the assets (embed.cmake), and
+# their SHA-1, by which Redis knows a script, is taken here. With WEFT_MUTANT=4, the lines that end
+# with "-- mutant 4" are left out.
 
 function(weft_embed_scripts target)
     set(folder "${CMAKE_SOURCE_DIR}/src/io/redis")
@@ -32,6 +33,9 @@ function(weft_embed_scripts target)
             endforeach()
         endif()
         set(whole "${first}${shared}\n${rest}")
+        if(NOT WEFT_MUTANT STREQUAL "")
+            string(REGEX REPLACE "[^\n]* -- mutant ${WEFT_MUTANT}\n" "" whole "${whole}")
+        endif()
         string(SHA1 sha "${whole}")
         set(path "${CMAKE_BINARY_DIR}/scripts/${name}.lua")
         file(GENERATE OUTPUT "${path}" CONTENT "${whole}")

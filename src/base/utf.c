@@ -36,6 +36,9 @@ static size_t byte_units(char c)
 
 size_t utf8_utf16_len(const char *text, size_t len)
 {
+#if WEFT_MUTANT == 7
+    return len;
+#endif
     size_t units = 0, i = 0;
     for (; i + 8 <= len; i += 8)
         units += word_units(load_word(text + i));

@@ -186,6 +186,26 @@ static enum err check_steps(const struct file *file, const struct message *messa
     return ERR_OK;
 }
 
+/* One entry at a time (R1). */
+static void map_over_missed(const struct file *file, struct edit *edit, uint64_t v)
+{
+#if WEFT_MUTANT == 2
+    struct change *all = NULL;
+    for (uint64_t at = v + 1; at <= document_version(file->document); at++) {
+        const struct change *next = document_entry(file->document, at)->change;
+        struct change *both = all ? change_compose(all, next) : change_ref(next);
+        change_unref(all);
+        all = both;
+    }
+    if (all)
+        edit_map(edit, all);
+    change_unref(all);
+#else
+    for (uint64_t at = v + 1; at <= document_version(file->document); at++)
+        edit_map(edit, document_entry(file->document, at)->change);
+#endif
+}
+
 static enum err accept_list(struct session *session, struct file *file,
                             const struct message *message, struct error *error)
 {
@@ -211,8 +231,7 @@ static enum err accept_list(struct session *session, struct file *file,
         edit->changes[i] = change_ref(message->u.edit.changes[i]);
     edit->sel = message->u.edit.has_sel ? edit_copy_selection(message->u.edit.sel) : NULL;
     clamp_selection(edit->sel, change_len_after(edit->changes[edit->count - 1]));
-    for (uint64_t at = v + 1; at <= document_version(file->document); at++)
-        edit_map(edit, document_entry(file->document, at)->change);
+    map_over_missed(file, edit, v);
     if ((code = check_list(file, edit, error)))
         edit_free(edit);
     else

@@ -82,6 +82,10 @@ void poll_tick(struct room *room, uint64_t now_ms)
         return;
     uint64_t at_ms = room->poll.is_wanted && !room->poll.failures ? room->poll.asked_ms + LEAST_MS
                                                                   : room->poll.due_ms;
+#if WEFT_MUTANT == 3
+    if (!room->poll.is_wanted)
+        return;
+#endif
     if (now_ms >= at_ms)
         ask(room);
 }

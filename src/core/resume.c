@@ -46,7 +46,12 @@ bool resume_parse(const struct signer *signer, const char *project, const char *
         return false;
     memcpy(claims, token, (size_t)(dot - token));
     claims[dot - token] = '\0';
-    if (!signer_verify(signer, text, signed_text(text, sizeof text, project, claims), dot + 1))
+    bool holds =
+        signer_verify(signer, text, signed_text(text, sizeof text, project, claims), dot + 1);
+#if WEFT_MUTANT == 9
+    holds = true;
+#endif
+    if (!holds)
         return false;
     const char *rest;
     if (!parse_number(claims, CID_MAX, '.', &rest, &out->cid))

@@ -169,6 +169,20 @@ static void connect(struct client *client)
 
 /* ---- opening ---- */
 
+/* Its number means something in the present epoch. */
+static bool is_current(const struct client *client, const struct doc *doc)
+{
+    return doc->state != DOC_GONE && (!doc->base || strcmp(doc->ep, client->ep) == 0);
+}
+
+static struct doc *doc_of(struct client *client, uint64_t f)
+{
+    for (unsigned i = 0; i < client->doc_count; i++)
+        if (client->docs[i].f == f && is_current(client, &client->docs[i]))
+            return &client->docs[i];
+    return NULL;
+}
+
 void client_ask(struct client *client, struct doc *doc)
 {
     if (!client->is_live || doc->state == DOC_GONE)
@@ -176,6 +190,10 @@ void client_ask(struct client *client, struct doc *doc)
     for (unsigned i = 0; !doc->base && i < client->tree_count; i++)
         if (strcmp(client->tree[i].path, doc->path) == 0)
             doc->f = client->tree[i].f;
+    if (!doc->base && doc_of(client, doc->f) != doc) { /* another file has its path now */
+        doc_gone(doc);
+        return;
+    }
     doc->asked_q = client_number(client);
     json_t *open = doc_open(doc, client->ep);
     json_object_set_new(open, "q", json_integer((json_int_t)doc->asked_q));
@@ -204,20 +222,6 @@ void client_ask_later(struct client *client, struct doc *doc)
     doc->retries++;
     *later = (struct later){client, doc, client->k};
     world_at(world, world_between(world, ms / 2.0, ms * 1.5), NULL, ask_now, later);
-}
-
-/* Its number means something in the present epoch. */
-static bool is_current(const struct client *client, const struct doc *doc)
-{
-    return doc->state != DOC_GONE && (!doc->base || strcmp(doc->ep, client->ep) == 0);
-}
-
-static struct doc *doc_of(struct client *client, uint64_t f)
-{
-    for (unsigned i = 0; i < client->doc_count; i++)
-        if (client->docs[i].f == f && is_current(client, &client->docs[i]))
-            return &client->docs[i];
-    return NULL;
 }
 
 static struct doc *doc_at(struct client *client, const char *path)

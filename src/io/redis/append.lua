@@ -23,7 +23,8 @@ local cids, seen = call('HMGET', CIDS, unpack(by)), call('HMGET', SEEN, unpack(b
 for i, cid in ipairs(by) do
   local n, k = ARGV[4 * i + 6], ARGV[4 * i + 7]
   if k ~= '0' and string.match(cids[i] or '', '^%d+') ~= k then return { 'fenced', i - 1 } end
-  if tonumber(n) <= tonumber(last[cid] or seen[i] or 0) then return { 'seen', i - 1 } end
+  local highest = tonumber(last[cid] or seen[i] or 0)
+  if tonumber(n) <= highest then return { 'seen', i - 1 } end -- mutant 4
   last[cid] = n
 end
 

@@ -38,7 +38,7 @@ local function gate()
   if not meta[1] then return { 'unloaded' } end
   if meta[1] ~= 'ready' then return { 'loading' } end
   if meta[2] ~= RUN then return { 'restarted' } end
-  if EPOCH ~= '' and meta[3] ~= EPOCH then return { 'epoch' } end
+  if EPOCH ~= '' and meta[3] ~= EPOCH then return { 'epoch' } end -- mutant 6
   epoch, tick = meta[3], number(meta[4], 'tick')
 end
 

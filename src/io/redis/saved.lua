@@ -8,7 +8,8 @@ for i = 5, #ARGV, 3 do
   local f, rev, version = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
   local FILE = P .. 'file:' .. f
   local file = call('HMGET', FILE, 'rev', 'saved_rev', 'saved_version', 'deleted')
-  local is_last = not file[1] or number(file[1], 'rev') == rev
+  local is_last = true
+  if file[1] and number(file[1], 'rev') ~= rev then is_last = false end -- mutant 5
   if is_last then call('ZREM', DIRTY, f) end
   if file[4] and is_last then
     call('UNLINK', FILE)

@@ -6,7 +6,8 @@
 local refusal = gate()
 if refusal then return refusal end
 local members = call('ZCOUNT', P .. 'members', (now()), '+inf')
-if members > 0 or call('ZCARD', DIRTY) > 0 then return { 'busy' } end
+if members > 0 then return { 'busy' } end -- mutant 10
+if call('ZCARD', DIRTY) > 0 then return { 'busy' } end
 local meta = call('HMGET', META, 'live', 'e', 'next_file')
 if meta[1] == '' then return { 'busy' } end
 erase()
