@@ -444,6 +444,16 @@ static void answered(struct client *client, const json_t *message)
 
 /* ---- everything that comes ---- */
 
+/* What was opened by path may be a file that is open by its number already. */
+static void drop_others(struct client *client, const struct doc *doc)
+{
+    for (unsigned i = 0; i < client->doc_count; i++) {
+        struct doc *other = &client->docs[i];
+        if (other != doc && other->f == doc->f && is_current(client, other))
+            doc_gone(other);
+    }
+}
+
 static void about_file(struct client *client, const char *t, const json_t *message)
 {
     struct doc *asked = doc_asked(client, message);
@@ -460,6 +470,7 @@ static void about_file(struct client *client, const char *t, const json_t *messa
     } else if (strcmp(t, "file") == 0) {
         doc->asked_q = 0;
         doc_file(doc, message);
+        drop_others(client, doc);
         open_new(client);
     } else { /* resync */
         doc_unsubscribed(doc);

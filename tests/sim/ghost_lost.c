@@ -105,7 +105,8 @@ static void cover_all(struct world *world, bool force)
     if (project)
         cover_offers(world, project);
     for (const struct shelf_file *file = world->shelf->files; file; file = file->next)
-        cover(ghost_node(world, file->epoch, file->f, file->version));
+        if (!file->is_deleted)
+            cover(ghost_node(world, file->epoch, file->f, file->version));
     for (struct instance *at = world->all; at; at = at->next) {
         if (!counts_as_holder(at, force))
             continue;
