@@ -16,6 +16,7 @@ import { until } from "./wait.mjs";
 const CONFIG = {
   drain: { in_ms: 500, spread_ms: 300 },
   limits: {
+    errors: 100_000,
     rate: { bytes: 1e7, edit: 1e6, cursor: 1e6, fs: 1e6, open: 1e6, check: 1e6, other: 1e6 },
   },
 };

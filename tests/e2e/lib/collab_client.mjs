@@ -78,6 +78,7 @@ export class CollabClient {
 
   /** @param {object} message */
   send(message) {
+    (this.trace ??= []).push("> " + JSON.stringify(message).slice(0, 200)); // DEBUG
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
@@ -100,6 +101,7 @@ export class CollabClient {
 
   /** @param {any} message */
   receive(message) {
+    (this.trace ??= []).push("< " + JSON.stringify(message).slice(0, 200)); // DEBUG
     switch (message.t) {
       case "welcome":
         this.cid = message.cid;
@@ -131,6 +133,7 @@ export class CollabClient {
         break;
       case "error":
         this.errors.push(`${message.code}: ${message.msg}`);
+        this.ready = false; // the file is not open any more
         break;
     }
   }

@@ -109,12 +109,17 @@ export class Redis {
 
   /** The answer of a command as JSON. An error reply throws. @param {...(string | number)} words */
   async cli(...words) {
-    const args = ["-p", String(this.port), ...(this.options.login ?? []), "-e", "--json"];
+    return JSON.parse(await this.read("--json", ...words));
+  }
+
+  /** The answer of a command that is a page for people: INFO, CLIENT LIST. @param {...(string | number)} words */
+  async read(...words) {
+    const args = ["-p", String(this.port), ...(this.options.login ?? []), "-e"];
     const run = promisify(execFile);
     const { stdout } = await run("redis-cli", [...args, ...words.map(String)], {
       maxBuffer: 2 ** 28,
     });
-    return JSON.parse(stdout);
+    return stdout;
   }
 
   /** Ends it by a signal and waits. @param {NodeJS.Signals} signal */

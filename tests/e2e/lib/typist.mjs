@@ -48,6 +48,7 @@ export function difference(before, after) {
  * @typedef {object} Options
  * @property {() => string} url of the server to connect to, asked each time
  * @property {string} project @property {string} path @property {number} id @property {() => number} random
+ * @property {string[]} [passing] errors after which it tries again; default ["busy"]
  * @property {boolean} [mayReset] another epoch is no fault
  * @property {import("./server.mjs").Server} [home] where url leads, if to one place; for the test
  */
@@ -214,7 +215,8 @@ export class Typist {
         if (message.on) this.degradations += 1;
         break;
       case "error":
-        if (message.code !== "busy") this.faults.push(`error ${message.code}: ${message.msg}`);
+        if (!(this.options.passing ?? ["busy"]).includes(message.code))
+          this.faults.push(`error ${message.code}: ${message.msg}`);
         this.cut();
         break;
     }

@@ -32,6 +32,7 @@ const PATH = "main.c";
  * @property {boolean} [proxied] a proxy stands between each instance and Redis
  * @property {boolean} [fakes] or a fake Redis
  * @property {boolean} [islanded] instance 0 is on a network of its own
+ * @property {string[]} [passing] errors after which typists try again
  * @property {boolean} [mayReset] history may be lost: another epoch is no fault
  * @property {import("./redis.mjs").Options} [redis]
  * @property {object} [config] of the instances
@@ -89,6 +90,7 @@ export class World {
       id: this.typists.length,
       random: this.random,
       mayReset: this.options.mayReset,
+      passing: this.options.passing,
       url: () => (options.home?.isRunning ? options.home.ws : this.cluster.url()),
     };
     const typist = new (this.options.Typist ?? Typist)(options);
