@@ -6,7 +6,7 @@ static void save(struct repository *repository, const struct state_ticket *ticke
                  const struct repository_save *save)
 {
     (void)repository, (void)ticket, (void)save;
-    assert(!"a shared state without a shared repository is not saved");
+    assert(false); /* a shared state without a shared repository is not saved */
 }
 
 static const struct repository_ops ops = {.save = save};

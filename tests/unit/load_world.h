@@ -268,7 +268,7 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static int store_do_begin(const struct store_call *call)
+static enum repository_outcome store_do_begin(const struct store_call *call)
 {
     if (strcmp(store.epoch, call->was_epoch) != 0 || !same_text(store.live, call->was_live))
         return REPOSITORY_CHANGED;
@@ -277,7 +277,7 @@ static int store_do_begin(const struct store_call *call)
     return REPOSITORY_DONE;
 }
 
-static int store_do_release(const struct store_call *call)
+static enum repository_outcome store_do_release(const struct store_call *call)
 {
     if (!same_text(store.live, call->live))
         return REPOSITORY_CHANGED;
@@ -287,7 +287,7 @@ static int store_do_release(const struct store_call *call)
     return REPOSITORY_DONE;
 }
 
-static int store_do_create(const struct store_call *call)
+static enum repository_outcome store_do_create(const struct store_call *call)
 {
     if (store.is_there)
         return REPOSITORY_CHANGED;
@@ -307,10 +307,10 @@ static void store_do(const struct store_call *call, bool is_done, bool is_told)
                          const struct repository_done *) = {[STORE_BEGIN] = sink->begun,
                                                             [STORE_RELEASE] = sink->released,
                                                             [STORE_CREATE] = sink->created};
-    int result = !is_done                    ? REPOSITORY_UNKNOWN
-                 : call->op == STORE_BEGIN   ? store_do_begin(call)
-                 : call->op == STORE_RELEASE ? store_do_release(call)
-                                             : store_do_create(call);
+    enum repository_outcome result = !is_done                    ? REPOSITORY_UNKNOWN
+                                     : call->op == STORE_BEGIN   ? store_do_begin(call)
+                                     : call->op == STORE_RELEASE ? store_do_release(call)
+                                                                 : store_do_create(call);
     if (is_told && is_done)
         done.result = result;
     tell[call->op](sink->owner, &done);

@@ -343,7 +343,7 @@ static void events_are_trimmed(void)
 {
     struct probe *probe = begin(&(struct backend_options){.events = 16});
     for (int i = 0; i < 20; i++) {
-        char path[16];
+        char path[24];
         snprintf(path, sizeof(path), "f%d.txt", i);
         CHECK_EQ_INT(probe_new_file(probe, path, ""), STATE_OK);
     }

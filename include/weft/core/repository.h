@@ -77,14 +77,14 @@ struct repository_release {
     const char *live;
     uint64_t e, next_file;
 };
+enum repository_outcome {
+    REPOSITORY_DONE,
+    REPOSITORY_CHANGED, /* begin: the pair is another; create: it is there; release: another's */
+    REPOSITORY_UNKNOWN  /* it may have been done */
+};
 struct repository_done {
     uint64_t request;
-    enum {
-        REPOSITORY_DONE,
-        REPOSITORY_CHANGED, /* begin: the pair is another; create: it is there; release: another's
-                             */
-        REPOSITORY_UNKNOWN  /* it may have been done */
-    } result;
+    enum repository_outcome result;
     const char *problem;
 };
 
