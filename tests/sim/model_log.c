@@ -128,7 +128,7 @@ void model_read(struct model *model, const struct model_call *call, struct model
         .eol = file->eol,
         .updated_at = file->updated_at,
         .updated_by = file->updated_by,
-        .entries = file->log + (from - file->log_from),
+        .entries = file->version > from ? file->log + (from - file->log_from) : NULL,
         .entry_count = file->version - from,
     };
     if (read->want_text) {
