@@ -85,7 +85,9 @@ static struct state_offer_file own_file(const struct model_file *file, uint64_t 
         .seen = file->seen,
         .seen_count = file->seen_count,
         .content_version = file->content_version,
-        .entries = file->log + (file->content_version - file->log_from),
+        .entries = file->version > file->content_version
+                       ? file->log + (file->content_version - file->log_from)
+                       : NULL,
         .entry_count = file->version - file->content_version,
     };
 }

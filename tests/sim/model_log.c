@@ -22,14 +22,15 @@ static enum state_result judge(const struct model_project *project, const struct
             person = person->next;
         if (entry->k && (!person || person->k != entry->k))
             return STATE_FENCED;
-#if WEFT_MUTANT != 4
         uint64_t last = model_seen(file, entry->by);
         for (size_t i = 0; i < *index; i++)
             if (append->entries[i].by == entry->by)
                 last = append->entries[i].n;
+#if WEFT_MUTANT == 4
+        last = 0;
+#endif
         if (entry->n <= last)
             return STATE_SEEN;
-#endif
     }
     return STATE_OK;
 }
@@ -157,7 +158,9 @@ void model_list_events(struct model *model, const struct model_call *call,
         return;
     }
     answer->u.events.count = project->e - after;
-    answer->u.events.messages = project->events + (project->event_count - answer->u.events.count);
+    if (answer->u.events.count > 0)
+        answer->u.events.messages =
+            project->events + (project->event_count - answer->u.events.count);
 }
 
 void model_poll(struct model *model, const struct model_call *call, struct model_answer *answer)

@@ -123,6 +123,8 @@ static void a_full_redis_writes_nothing_and_lets_go(void)
     struct probe *probe = begin_plain();
     CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
     CHECK_EQ_INT(probe_append(probe, 1, 1, ANN, 2, 1, 5, "x"), STATE_OK);
+    /* As if a repository had given it, so that it can be unloaded. */
+    REQUIRE(redis_world_do(server(), "HSET", "weft:{demo}:meta", "live", "t1"));
     REQUIRE(redis_world_do(server(), "CONFIG", "SET", "maxmemory", "1"));
     char *before = digest();
     CHECK_EQ_INT(probe_append(probe, 1, 2, ANN, 3, 1, 6, "x"), STATE_BUSY);
