@@ -381,8 +381,11 @@ void faults_heal(struct world *world)
     world->redis_stalls_until = 0;
     for (unsigned i = 0; i < world->dice.instances; i++)
         instance_wake(world->instances[i]);
-    for (struct instance *at = world->all; at; at = at->next)
+    for (struct instance *at = world->all; at; at = at->next) {
         at->link.deaf_until = 0;
+        if (at->drains_until > world->now_us + SECOND)
+            at->drains_until = world->now_us + SECOND;
+    }
     for (unsigned i = 0; i < world->client_count; i++) {
         world->clients[i]->away_until = 0;
         world->clients[i]->attempts = 0;
