@@ -134,8 +134,6 @@ class Stock {
   }
 
   cut() {
-    if (this.client.errors.some((e) => e.startsWith("not_open")))
-      console.log(this.client.trace.slice(-25)); // DEBUG
     assert.deepEqual(
       this.client.errors.filter((error) => !/^(busy|stale)/.test(error)),
       [],
@@ -300,13 +298,6 @@ async function playWorld({ cluster, redis }, project, seed) {
 async function compare({ cluster, redis }, project, texts, seed) {
   const room = await readRoom(redis, project);
   const { text } = room.files[PATH];
-  if (room.faults.length)
-    console.log(
-      project,
-      JSON.stringify(room, null, 1),
-      texts,
-      await redis.cli("HGETALL", `weft:{${project}}:file:1`),
-    );
   assert.deepEqual(room.faults, [], `seed ${seed}`);
   for (const [i, other] of texts.entries()) assert.equal(other, text, `seed ${seed}, client ${i}`);
   for (const server of cluster.instances) {

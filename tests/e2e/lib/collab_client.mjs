@@ -78,7 +78,6 @@ export class CollabClient {
 
   /** @param {object} message */
   send(message) {
-    (this.trace ??= []).push("> " + JSON.stringify(message).slice(0, 200)); // DEBUG
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
@@ -101,7 +100,6 @@ export class CollabClient {
 
   /** @param {any} message */
   receive(message) {
-    (this.trace ??= []).push("< " + JSON.stringify(message).slice(0, 200)); // DEBUG
     switch (message.t) {
       case "welcome":
         this.cid = message.cid;
