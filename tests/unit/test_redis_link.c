@@ -1,8 +1,12 @@
 /* Links to real redis-server processes that are restarted, stopped, full, locked, demoted. */
+#define _GNU_SOURCE /* unshare */
 #include "check.h"
 #include "redis_link_world.h"
 #include "redis_world.h"
 #include "weft/base/mem.h"
+
+#include <sched.h>
+#include <sys/mount.h>
 
 struct both {
     struct redis_world redis;
@@ -84,14 +88,18 @@ static void a_stopped_redis_is_noticed_and_what_was_asked_is_unknown(void)
     both_close(&both);
 }
 
-/* The answers are in the socket when this process goes on. */
+/* Redis answers while this process stands still: the answer is in its socket, and the time is over,
+ * when it goes on. */
 static void a_pause_of_ones_own_loses_no_answer(void)
 {
     static struct both both;
     struct link_world *world = &both.world;
     both_open(&both, 100, false);
+    redis_world_signal(&both.redis, SIGSTOP);
     link_world_send(world, "INCR", "n", NULL);
     uv_run(&world->loop, UV_RUN_NOWAIT); /* it is sent */
+    CHECK_EQ_INT(world->replies, 0);
+    redis_world_signal(&both.redis, SIGCONT);
     uv_sleep(300);
     WAIT_FOR(world, world->replies == 1);
     CHECK_EQ_INT(world->lost, 0);
@@ -218,6 +226,51 @@ static void a_unix_socket_and_a_name_lead_there_too(void)
     WAIT_FOR(&world, strstr(redis_link_problem(world.link), "no such file"));
     link_world_close(&world);
     redis_world_remove(&redis);
+}
+
+static void write_hosts(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    REQUIRE(file && fputs(text, file) >= 0);
+    fclose(file);
+}
+
+/* In a process whose /etc/hosts is a file of the test's. Returns an exit status. */
+static int follow_hosts(const char *path, int port)
+{
+    static struct link_world world;
+    char url[64];
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount(path, "/etc/hosts", NULL, MS_BIND, NULL) != 0)
+        return 2;
+    if (setjmp(check.leave) != 0)
+        return 1;
+    snprintf(url, sizeof(url), "redis://redis.test:%d", port);
+    write_hosts(path, "127.0.0.8 redis.test\n");
+    link_world_open(&world, url, 2000, false);
+    WAIT_FOR(&world, strstr(redis_link_problem(world.link), "connection refused"));
+    write_hosts(path, "127.0.0.1 redis.test\n127.0.0.8 redis.test\n127.0.0.9 redis.test\n");
+    WAIT_FOR(&world, world.ups == 1);
+    link_world_close(&world);
+    return check.failures > 0;
+}
+
+static void a_name_is_looked_up_again_and_each_of_its_addresses_tried(void)
+{
+    static struct redis_world redis;
+    char path[300];
+    int status = 0;
+    redis_world_start(&redis, "--bind", "127.0.0.9", NULL);
+    snprintf(path, sizeof(path), "%s/hosts", redis.folder);
+    write_hosts(path, "");
+    pid_t child = fork();
+    if (child == 0)
+        _exit(follow_hosts(path, redis.port));
+    REQUIRE(child > 0 && waitpid(child, &status, 0) == child);
+    redis_world_remove(&redis);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+        SKIP("no mount namespace may be made here");
+    CHECK_EQ_INT(status, 0);
 }
 
 static void nobody_listening_is_said_and_waited_for(void)
@@ -445,6 +498,7 @@ int main(int argc, char **argv)
     RUN(a_password_is_needed_and_given);
     RUN(the_database_and_the_name_are_as_told);
     RUN(a_unix_socket_and_a_name_lead_there_too);
+    RUN(a_name_is_looked_up_again_and_each_of_its_addresses_tried);
     RUN(nobody_listening_is_said_and_waited_for);
     RUN(a_full_redis_is_said_and_waited_for);
     RUN(a_replica_is_left_and_a_demoted_master_too);
