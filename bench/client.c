@@ -26,13 +26,20 @@ static void fail_errno(struct client *client, const char *what)
     load_fail(client->load, "client %u: %s: %s", client->index, what, strerror(errno));
 }
 
+static const struct sockaddr_in *server_of(const struct client *client)
+{
+    const struct load_options *options = &client->load->options;
+    return &options->servers[client->member % options->server_count];
+}
+
 static void request_write(struct client *client)
 {
     const struct load_options *options = &client->load->options;
+    const struct sockaddr_in *server = server_of(client);
     char address[INET_ADDRSTRLEN], host[INET_ADDRSTRLEN + 8];
     struct buf path = BUF_EMPTY;
-    inet_ntop(AF_INET, &options->server.sin_addr, address, sizeof address);
-    snprintf(host, sizeof host, "%s:%u", address, ntohs(options->server.sin_port));
+    inet_ntop(AF_INET, &server->sin_addr, address, sizeof address);
+    snprintf(host, sizeof host, "%s:%u", address, ntohs(server->sin_port));
     options->dialect->path(client, &path);
     websocket_request(&client->out, host, path.data, options->dialect->subprotocol);
     buf_close(&path);
@@ -53,8 +60,8 @@ void client_connect(struct client *client)
     }
     setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
-    if (connect(client->fd, (const struct sockaddr *)&load->options.server,
-                sizeof load->options.server) != 0 ||
+    if (connect(client->fd, (const struct sockaddr *)server_of(client),
+                sizeof(struct sockaddr_in)) != 0 ||
         fcntl(client->fd, F_SETFL, O_NONBLOCK) != 0 ||
         epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) != 0) {
         fail_errno(client, "connect");
@@ -220,7 +227,7 @@ void client_joined(struct client *client)
 
 void client_created(struct client *client)
 {
-    client->load->opened++;
+    client->load->told++;
 }
 
 void client_opened(struct client *client, uint64_t bytes)

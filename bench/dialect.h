@@ -14,7 +14,8 @@ struct dialect {
     /* The WebSocket is up; the dialect calls client_joined() in this or a later turn. */
     void (*connected)(struct client *client);
     void (*received)(struct client *client, const struct websocket_message *message);
-    /* Makes the room's file, then client_created(); NULL: there is nothing to make. */
+    /* Makes the room's file; each member calls client_created() when it hears of it. NULL: there is
+     * nothing to make. */
     void (*create)(struct client *client);
     /* Opens it, then client_opened(); NULL: a member gets everything. */
     void (*open)(struct client *client);
@@ -27,6 +28,7 @@ struct dialect {
 extern const struct dialect dialect_weft;
 extern const struct dialect dialect_relay;
 extern const struct dialect dialect_socketio;
+extern const struct dialect dialect_whole_file;
 extern const struct dialect dialect_yjs;
 extern const struct dialect dialect_hocuspocus;
 

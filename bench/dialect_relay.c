@@ -1,6 +1,7 @@
 /* Servers that relay a client's bytes to the rest of its room and know nothing of edits: the bare
  * relay beside this file, one written with the ws package, and Socket.IO with its envelope. They
- * get the very JSON that weft gets. What they answer to the author, if anything, is an ack. */
+ * get the very JSON that weft gets, or the whole file in its place. What they answer to the author,
+ * if anything, is an ack. */
 #include <string.h>
 
 #include "dialect.h"
@@ -142,4 +143,34 @@ const struct dialect dialect_socketio = {
     .connected = socketio_connected,
     .received = socketio_received,
     .edit = socketio_edit,
+};
+
+/* What people start with: each edit sends the file as it is now. Only the mark in the middle is
+ * new, as nobody here types for real. */
+static void whole_file_edit(struct client *client, uint64_t due_ns)
+{
+    const struct load *load = client->load;
+    struct edit_mark mark = {client_writer(client), client->next_edit++, due_ns - load->born_ns};
+    size_t half = load->options.text_units / 2;
+    char text[EDIT_TEXT_LEN];
+    struct buf message = BUF_EMPTY;
+    edit_text_write(text, &mark);
+    buf_add_text(&message, "42[\"edit\",{\"path\":\"main.c\",\"content\":\"");
+    edit_lines(&message, half);
+    buf_add(&message, text, sizeof text);
+    buf_add_text(&message, "\\n");
+    edit_lines(&message, half);
+    buf_add_text(&message, "\"}]");
+    client_send(client, WEBSOCKET_TEXT, message.data, message.len);
+    client_sent_edits(client, 1);
+    buf_close(&message);
+}
+
+const struct dialect dialect_whole_file = {
+    .name = "wholefile",
+    .state_size = sizeof(struct relayed),
+    .path = socketio_path,
+    .connected = socketio_connected,
+    .received = socketio_received,
+    .edit = whole_file_edit,
 };

@@ -204,10 +204,11 @@ static void welcome_received(struct client *client, const struct scan_message *m
     client_joined(client);
 }
 
-/* Only create has a `q`. */
-static void ok_received(struct client *client, const struct scan_message *message)
+/* Everybody is told of a new file, its author too, and whoever has heard of it can open it: with
+ * several servers that is later than the author's `ok`. */
+static void tree_changed(struct client *client, const struct scan_message *message)
 {
-    if (scan_number(message, SCAN_Q, 0) == 1)
+    if (scan_is(message, SCAN_PATH, PATH))
         client_created(client);
 }
 
@@ -264,7 +265,7 @@ static const struct {
     void (*received)(struct client *client, const struct scan_message *message);
 } handlers[] = {
     {"edit", edit_received},   {"cursor", cursor_received},   {"ack", ack_received},
-    {"ok", ok_received},       {"welcome", welcome_received}, {"check", check_received},
+    {"fs", tree_changed},      {"welcome", welcome_received}, {"check", check_received},
     {"error", refused},        {"resync", refused},           {"drain", refused},
     {"saved", saved_received},
 };
@@ -345,8 +346,9 @@ const struct dialect dialect_weft = {
 
 const struct dialect *dialect_find(const char *name)
 {
-    static const struct dialect *const all[] = {&dialect_weft, &dialect_relay, &dialect_socketio,
-                                                &dialect_yjs, &dialect_hocuspocus};
+    static const struct dialect *const all[] = {&dialect_weft,     &dialect_relay,
+                                                &dialect_socketio, &dialect_whole_file,
+                                                &dialect_yjs,      &dialect_hocuspocus};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (strcmp(all[i]->name, name) == 0)
             return all[i];

@@ -11,6 +11,7 @@
 
 #include "client.h"
 #include "dialect.h"
+#include "redis.h"
 #include "weft/base/mem.h"
 
 /* As many connections may be on their way to `joined` at once. */
@@ -175,10 +176,9 @@ bool load_create(struct load *load)
 {
     if (!load->options.dialect->create)
         return true;
-    load->opened = 0;
     for (uint32_t room = 0; room < load->options.rooms; room++)
         load->options.dialect->create(&load->clients[room * load->options.members]);
-    return load_await(load, &load->opened, load->options.rooms, "files created");
+    return load_await(load, &load->told, load->joined, "members told of their file");
 }
 
 bool load_open(struct load *load, uint32_t first, uint32_t count)
@@ -261,13 +261,25 @@ bool load_drive(struct load *load, struct load_pace *pace, uint64_t until_ns)
     return !load_failed(load);
 }
 
+static uint64_t redis_scripts(struct load *load)
+{
+    const struct load_redis *redis = &load->options.redis;
+    uint64_t calls = 0;
+    if (redis->processes.count > 0 && !redis_scripts_ask(&redis->address, &calls))
+        load_fail(load, "Redis does not tell its statistics: %s", strerror(errno));
+    return calls;
+}
+
+/* Redis is asked outside of the window: that takes a fraction of a millisecond. */
 void load_window_begin(struct load *load, struct load_window *window)
 {
+    window->redis_scripts = redis_scripts(load);
     histogram_reset(&load->latency);
     histogram_reset(&load->ack_latency);
     window->counts = load->counts;
     window->busy_ns = load->busy_ns;
     window->own_cpu_ns = process_own_cpu_ns();
+    window->redis_cpu_ns = process_cpu_ns(&load->options.redis.processes);
     window->server_cpu_ns = process_cpu_ns(&load->options.processes);
     window->ns = clock_ns();
 }
@@ -279,8 +291,10 @@ void load_window_end(struct load *load, struct load_window *window)
     const uint64_t *now = (const uint64_t *)&load->counts;
     window->ns = clock_ns() - window->ns;
     window->server_cpu_ns = process_cpu_ns(&load->options.processes) - window->server_cpu_ns;
+    window->redis_cpu_ns = process_cpu_ns(&load->options.redis.processes) - window->redis_cpu_ns;
     window->busy_ns = load->busy_ns - window->busy_ns;
     window->own_cpu_ns = process_own_cpu_ns() - window->own_cpu_ns;
     for (size_t i = 0; i < sizeof load->counts / sizeof *now; i++)
         then[i] = now[i] - then[i];
+    window->redis_scripts = redis_scripts(load) - window->redis_scripts;
 }

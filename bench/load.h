@@ -1,5 +1,6 @@
 /* One load: a crowd of WebSocket clients on one epoll, in rooms of equal size, that speak one
- * dialect. The load connects them, lets the writers type at a fixed rate, counts what arrives, and
+ * dialect. Where several addresses are one server, each room's members take turns at them. The load
+ * connects them, lets the writers type at a fixed rate, counts what arrives, and
  * proves that nothing is missing. What a dialect's messages look like is dialect.h's; what is done
  * with a crowd, and for how long, is scenario.h's.
  *
@@ -19,6 +20,8 @@
 #include "process.h"
 #include "websocket.h"
 #include "weft/base/buf.h"
+
+#define LOAD_SERVERS_MAX 8
 
 struct dialect;
 struct load;
@@ -45,10 +48,18 @@ struct client {
     uint32_t *seen; /* per writer of the room: the number of its edit that comes next */
 };
 
+/* What the servers keep their state in; measured for itself. No processes: there is none. */
+struct load_redis {
+    struct sockaddr_in address;
+    struct process_list processes;
+};
+
 struct load_options {
-    struct sockaddr_in server;
+    struct sockaddr_in servers[LOAD_SERVERS_MAX];
+    uint32_t server_count;
     const struct dialect *dialect;
     struct process_list processes;
+    struct load_redis redis;
     const char *tag; /* rooms are called TAG-0, TAG-1, … */
     uint32_t rooms, members, writers;
     size_t text_units; /* length of the file that is created in each room */
@@ -80,7 +91,8 @@ struct load {
     struct client **dirty;
     uint32_t dirty_count;
     uint64_t connecting, joined;
-    uint64_t opened;   /* answers to what load_create(), load_open() or verify asked */
+    uint64_t opened;   /* answers to what load_open() or verify asked */
+    uint64_t told;     /* members that heard of the file that load_create() made */
     uint64_t waiting;  /* edits that are due and not sent yet */
     uint64_t saved;    /* notices of a saved version */
     bool open_on_join; /* a client asks for the file in the turn in which it has joined */
@@ -108,7 +120,8 @@ bool load_failed(const struct load *load);
 
 /* Connects clients first…first+count-1 and waits until each has joined its room. */
 bool load_connect(struct load *load, uint32_t first, uint32_t count);
-/* Makes the rooms' files and opens them in all clients; nothing to do in most dialects. */
+/* Makes the rooms' files, until all who have joined know of them, and opens them in all clients;
+ * nothing to do in most dialects. */
 bool load_create(struct load *load);
 bool load_open(struct load *load, uint32_t first, uint32_t count);
 
@@ -141,6 +154,7 @@ bool load_drive(struct load *load, struct load_pace *pace, uint64_t until_ns);
 struct load_window {
     struct load_counts counts;
     uint64_t ns, server_cpu_ns, own_cpu_ns, busy_ns;
+    uint64_t redis_cpu_ns, redis_scripts; /* script calls */
 };
 void load_window_begin(struct load *load, struct load_window *window);
 void load_window_end(struct load *load, struct load_window *window);
@@ -149,7 +163,7 @@ void load_window_end(struct load *load, struct load_window *window);
 void client_send(struct client *client, enum websocket_opcode opcode, const void *data, size_t len);
 void client_joined(struct client *client);
 void client_opened(struct client *client, uint64_t bytes);
-/* The room's file is there: answers dialect->create(). */
+/* The client has heard that the room's file is there. */
 void client_created(struct client *client);
 /* Edits went out in one message. */
 void client_sent_edits(struct client *client, uint32_t count);

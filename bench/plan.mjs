@@ -4,8 +4,9 @@
  * @typedef {{p50: number, p99: number, max: number}} Latency
  * @typedef {Record<string, any>} Figures one line of weft-bench
  * @typedef {{figures: Record<string, Figures[]>}} Results by server, one per round
- * @typedef {{name: string, servers: string[], peers: string[], rounds: number, seconds?: number,
- *   quick: {rounds: number, seconds?: number, flags?: string[]} | null}} Workload
+ * @typedef {{name: string, load?: string, instances?: number, servers: string[], peers: string[],
+ *   rounds: number, seconds?: number, quick: {rounds: number, seconds?: number} | null}} Workload
+ *   load: weft-bench's name of it, where that is another; instances: of servers that have Redis
  * @typedef {{value: number, shown: string, met: boolean}} Judged
  * @typedef {{text: string, judge: (results: Record<string, Results>) => Judged | null}} Goal
  */
@@ -14,8 +15,15 @@
 export const FLOOR = "bare epoll";
 export const TICK = "bare epoll, per tick";
 export const WEFT = "weftd";
+export const REDIS = "weftd, Redis";
+/** Nothing that was acknowledged is lost by a power cut. */
+export const ALWAYS = "weftd, Redis, AOF always";
 
-/** How each server is started, and spoken to. Commands are relative to the top of the project. */
+/**
+ * How each server is started, and spoken to; of those that keep their state in Redis, what a restart
+ * of Redis would find.
+ * @type {Record<string, {command: string[], dialect: string, redis?: "nothing" | "everything"}>}
+ */
 export const SERVERS = {
   [FLOOR]: { command: ["relay"], dialect: "relay" },
   [TICK]: { command: ["relay", "--tick"], dialect: "relay" },
@@ -25,9 +33,33 @@ export const SERVERS = {
   "socket.io": { command: ["peer", "socketio"], dialect: "socketio" },
   "y-websocket": { command: ["peer", "y-websocket"], dialect: "yjs" },
   hocuspocus: { command: ["peer", "hocuspocus"], dialect: "hocuspocus" },
+  [REDIS]: { command: ["weftd"], dialect: "weft", redis: "nothing" },
+  [ALWAYS]: { command: ["weftd"], dialect: "weft", redis: "everything" },
+  "ws, Redis": { command: ["peer", "ws-redis"], dialect: "relay", redis: "nothing" },
+  "socket.io, Redis": {
+    command: ["peer", "socketio-redis"],
+    dialect: "socketio",
+    redis: "nothing",
+  },
+  "socket.io, HSET of all": {
+    command: ["peer", "socketio-hset"],
+    dialect: "wholefile",
+    redis: "nothing",
+  },
+  "hocuspocus, Redis": {
+    command: ["peer", "hocuspocus-redis"],
+    dialect: "hocuspocus",
+    redis: "nothing",
+  },
 };
 
 const PEERS = ["ws", "socket.io", "y-websocket", "hocuspocus"];
+export const REDIS_PEERS = [
+  "ws, Redis",
+  "socket.io, Redis",
+  "socket.io, HSET of all",
+  "hocuspocus, Redis",
+];
 
 /** @type {Workload[]} */
 export const WORKLOADS = [
@@ -58,6 +90,40 @@ export const WORKLOADS = [
     quick: { rounds: 1, seconds: 2 },
   },
   { name: "storm", servers: [WEFT], peers: [], rounds: 3, quick: { rounds: 1 } },
+  {
+    name: "w1redis",
+    load: "w1",
+    servers: [FLOOR, REDIS, ALWAYS],
+    peers: REDIS_PEERS,
+    rounds: 3,
+    quick: { rounds: 1, seconds: 1 },
+  },
+  {
+    name: "w2redis",
+    load: "w2",
+    servers: [FLOOR, REDIS],
+    peers: REDIS_PEERS,
+    rounds: 3,
+    quick: { rounds: 1, seconds: 1 },
+  },
+  {
+    name: "w5",
+    load: "w1",
+    instances: 2,
+    servers: [REDIS, ALWAYS],
+    peers: REDIS_PEERS,
+    rounds: 3,
+    quick: { rounds: 1, seconds: 1 },
+  },
+  {
+    name: "w5ramp",
+    load: "ramp",
+    instances: 2,
+    servers: [REDIS],
+    peers: REDIS_PEERS,
+    rounds: 1,
+    quick: { rounds: 1, seconds: 0.5 },
+  },
 ];
 
 /** Peers take part in fewer rounds: their ratios are large, and patience is not. */
@@ -120,7 +186,7 @@ function goal(text, measure, sign, wanted, show) {
   const judge = (/** @type {Record<string, Results>} */ results) => {
     const value = measure(results);
     const bound = typeof wanted === "number" ? wanted : wanted(results);
-    if (Number.isNaN(value)) return null;
+    if (!Number.isFinite(value)) return null;
     const met = {
       "<": value < bound,
       "<=": value <= bound,
@@ -140,6 +206,25 @@ const most = "max_deliveries_per_s";
 /** A snapshot is kept once however many ask for it; the joiners themselves take what any does. */
 const snapshot = (/** @type {Record<string, Results>} */ results) =>
   figure(results, "storm", WEFT, "file_bytes") + 150 * 3000;
+
+/**
+ * The ratio to the peer with Redis that comes nearest.
+ * @param {Record<string, Results>} results
+ */
+const nearestPeer = (results) =>
+  Math.max(
+    ...REDIS_PEERS.map((peer) => ratio(results, "w2redis", REDIS, peer, cpu)).filter(
+      Number.isFinite,
+    ),
+  );
+
+/** @param {Record<string, Results>} results */
+const mostAppends = (results) =>
+  Math.max(
+    ...["w1redis", "w2redis", "w5"]
+      .map((workload) => figure(results, workload, REDIS, "counted.appends_per_edit"))
+      .filter(Number.isFinite),
+  );
 
 /** @type {Goal[]} */
 export const GOALS = [
@@ -216,4 +301,27 @@ export const GOALS = [
     snapshot,
     (v) => `${(v / 1e6).toFixed(1)} MB`,
   ),
+  goal(
+    "W1 with Redis, CPU per delivery ≤ 1.5 × bare epoll",
+    (r) => ratio(r, "w1redis", REDIS, FLOOR, cpu),
+    "<=",
+    1.5,
+    times,
+  ),
+  goal("W2 with Redis ≤ 0.5 × any peer with Redis", nearestPeer, "<=", 0.5, times),
+  goal(
+    "two instances through Redis > 600,000 deliveries/s",
+    (r) => figure(r, "w5ramp", REDIS, most),
+    ">",
+    6e5,
+    count,
+  ),
+  goal(
+    "W5: p99 ≤ 1 ms",
+    (r) => figure(r, "w5", REDIS, "latency_ms.p99"),
+    "<=",
+    1,
+    (v) => `${v.toFixed(2)} ms`,
+  ),
+  goal("at most one append per edit", mostAppends, "<=", 1, (v) => v.toFixed(3)),
 ];

@@ -56,6 +56,19 @@ void report_shut(struct report *report, char bracket)
     buf_add_char(&report->json, bracket);
 }
 
+static void redis_add(struct report *report, const struct load_window *window)
+{
+    double edits = (double)window->counts.edits;
+    double cpu_ns = (double)window->redis_cpu_ns;
+    report_open(report, "redis", '{');
+    report_number(report, "cpu_percent", 100.0 * cpu_ns / (double)window->ns);
+    if (edits > 0) {
+        report_number(report, "cpu_us_per_edit", cpu_ns / 1e3 / edits);
+        report_number(report, "scripts_per_edit", (double)window->redis_scripts / edits);
+    }
+    report_shut(report, '}');
+}
+
 void report_window(struct report *report, const struct load *load, const struct load_window *window)
 {
     const struct load_counts *counts = &window->counts;
@@ -69,9 +82,14 @@ void report_window(struct report *report, const struct load *load, const struct 
     if (counts->deliveries > 0)
         report_number(report, "cpu_us_per_delivery",
                       (double)window->server_cpu_ns / 1e3 / (double)counts->deliveries);
+    if (counts->edits > 0)
+        report_number(report, "cpu_us_per_edit",
+                      (double)window->server_cpu_ns / 1e3 / (double)counts->edits);
     if (counts->reads > 0)
         report_number(report, "bytes_per_read", (double)counts->bytes_in / (double)counts->reads);
     report_cpu(report, window);
+    if (load->options.redis.processes.count > 0)
+        redis_add(report, window);
     report_latency(report, "latency_ms", &load->latency);
     if (counts->acks > 0)
         report_latency(report, "ack_ms", &load->ack_latency);

@@ -8,12 +8,22 @@
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, release } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { FLOOR, GOALS, PEER_ROUNDS, SERVERS, TICK, WORKLOADS, figure, ratio } from "./plan.mjs";
-import { CORES, installPeers, missing, programs, start, stop, stopAll } from "./servers.mjs";
+import { GOALS, PEER_ROUNDS, SERVERS, WORKLOADS } from "./plan.mjs";
+import {
+  CORES,
+  installPeers,
+  missing,
+  programs,
+  start,
+  stop,
+  stopAll,
+  whereabouts,
+} from "./servers.mjs";
+import { print } from "./table.mjs";
 
 const output = resolve(dirname(fileURLToPath(import.meta.url)), "../build/bench");
 const began = Date.now();
@@ -23,32 +33,54 @@ const note = (text) => process.stderr.write(`${text}\n`);
 const elapsed = () => `${Math.round((Date.now() - began) / 1000)} s`.padStart(5);
 
 /**
+ * What weftd's instances counted together, by the names of /metrics.
+ * @param {import("./servers.mjs").Server} server
+ */
+async function counted({ instances }) {
+  /** @type {Record<string, number>} */
+  const sums = {};
+  for (const { address } of instances) {
+    const text = await (await fetch(`http://${address}/metrics`)).text();
+    for (const [, name, value] of text.matchAll(/^weft_(\w+_total) (\d+)$/gm))
+      sums[name] = (sums[name] ?? 0) + Number(value);
+  }
+  return { ...sums, appends_per_edit: sums.batches_total / sums.edits_total };
+}
+
+/**
  * One run of the generator.
- * @param {string} workload
+ * @param {import("./plan.mjs").Workload} workload
  * @param {string} name
  * @param {string[]} flags
  * @returns {Promise<import("./plan.mjs").Figures>}
  */
 async function measure(workload, name, flags) {
-  const server = await start(name);
-  const args = ["--server", server.address, "--pid", String(server.process.pid)];
-  args.push("--dialect", SERVERS[name].dialect, ...flags, workload);
-  if (CORES) args.unshift("--core", String(CORES[1]));
+  const server = await start(name, workload.instances);
+  const args = [...whereabouts(server), "--dialect", SERVERS[name].dialect, ...flags];
+  args.push(workload.load ?? workload.name);
+  if (CORES) args.unshift("--core", String(CORES.generator));
   let text = "";
   const child = spawn(programs.generator, args, { stdio: ["ignore", "pipe", "inherit"] });
   child.stdout.on("data", (data) => (text += data));
   const [status] = await new Promise((done) => child.on("close", (...result) => done(result)));
-  const log = join(output, `${workload}-${SERVERS[name].command.join("-")}.log`);
-  const fault = await stop(server, log, status !== 0);
+  const counts = SERVERS[name].command[0] === "weftd" && status === 0 && (await counted(server));
+  const logs = join(output, `${workload.name}-${name.replace(/\W+/g, "-")}-logs`);
+  const fault = await stop(server, logs, status !== 0);
   const figures = text ? JSON.parse(text) : {};
+  if (counts) figures.counted = counts;
   if (fault) figures.fault = fault;
   if (status !== 0) figures.failure ??= `weft-bench ended with ${status}`;
   if (fault || status !== 0)
-    note(`        ${workload} on ${name} FAILED: ${figures.failure ?? fault}; its log: ${log}`);
+    note(
+      `        ${workload.name} on ${name} FAILED: ${figures.failure ?? fault}; its log: ${logs}`,
+    );
   return figures;
 }
 
-/** A pinned generator never sleeps: what it lacks of its core, somebody else's work took. */
+/**
+ * A pinned generator never sleeps: what it lacks of its core, somebody else's work took.
+ * @param {import("./plan.mjs").Figures} figures
+ */
 function disturbed(figures) {
   const shares = (figures.steps ?? [figures.per_connection ?? figures]).map(
     (/** @type {any} */ part) => part.generator_cpu_percent ?? 100,
@@ -83,9 +115,9 @@ async function runWorkload(workload, options) {
   for (let round = 0; round < size.rounds; round++) {
     const peers = options.peers && round < PEER_ROUNDS ? workload.peers : [];
     for (const name of [...workload.servers, ...peers].filter((each) => !missing(each))) {
-      const result = await measure(workload.name, name, flags);
+      const result = await measure(workload, name, flags);
       (figures[name] ??= []).push(result);
-      const place = `${workload.name.padEnd(9)} ${round + 1}/${size.rounds}  ${name.padEnd(21)}`;
+      const place = `${workload.name.padEnd(9)} ${round + 1}/${size.rounds}  ${name.padEnd(24)}`;
       const share = disturbed(result);
       const doubt =
         share === null ? "" : `  (DISTURBED: the generator had ${share.toFixed(0)} % of its core)`;
@@ -93,85 +125,6 @@ async function runWorkload(workload, options) {
     }
   }
   return { figures };
-}
-
-/** @param {number} value @param {number} digits */
-function cell(value, digits) {
-  if (!Number.isFinite(value)) return "";
-  return digits > 0 ? value.toFixed(digits) : Math.round(value).toLocaleString("en");
-}
-
-/** One line of the table: what all rounds of a server on a workload come to. */
-function row(results, workload, server) {
-  const of = (/** @type {string} */ path) => figure(results, workload, server, path);
-  const base = workload === "ramp" ? TICK : FLOOR;
-  const measure = {
-    ramp: "max_deliveries_per_s",
-    w3: "per_connection.cpu_us",
-    w3pairs: "per_connection.cpu_us",
-  }[workload];
-  const times = ratio(results, workload, server, base, measure ?? "cpu_us_per_delivery");
-  return [
-    workload,
-    server,
-    cell(of("cpu_us_per_delivery"), 2),
-    cell(times, 2),
-    cell(of("latency_ms.p50"), 2) || cell(of("join_ms.p50"), 0),
-    cell(of("latency_ms.p99"), 2) || cell(of("join_ms.p99"), 0),
-    cell(of("latency_ms.max"), 1) || cell(of("join_ms.max"), 0),
-    cell(of("max_deliveries_per_s"), 0) || cell(of("deliveries_per_s"), 0),
-    cell(of("per_connection.cpu_us"), 1),
-    cell(of("per_connection.rss_bytes"), 0),
-    cell(of("server_cpu_percent"), 1) || cell(of("idle_cpu_percent"), 1),
-    cell(of("generator_busy_percent"), 0),
-  ];
-}
-
-/** @param {string[][]} rows the first is the head; the first two columns are text */
-function table(rows) {
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((each) => each[i].length)));
-  const line = (/** @type {string[]} */ each) =>
-    each.map((text, i) => (i < 2 ? text.padEnd(widths[i]) : text.padStart(widths[i]))).join("  ");
-  return [line(rows[0]), widths.map((width) => "-".repeat(width)).join("  ")]
-    .concat(rows.slice(1).map(line))
-    .join("\n");
-}
-
-const HEAD =
-  "load|server|µs/dlv|× floor|p50 ms|p99 ms|max ms|dlv/s|µs/conn|B/conn|server %|generator %";
-
-/** @param {Record<string, import("./plan.mjs").Results>} results */
-function print(results) {
-  const rows = Object.keys(results).flatMap((workload) =>
-    Object.keys(results[workload].figures).map((server) => row(results, workload, server)),
-  );
-  const machine = `${cpus()[0].model}, ${cpus().length} cores, Linux ${release()}, node ${process.version}`;
-  console.log(`\n${machine}`);
-  console.log(
-    CORES
-      ? `server on core ${CORES[0]}, generator on core ${CORES[1]}`
-      : "nothing pinned: one core",
-  );
-  console.log("medians over the rounds; × floor is the median of the ratios within each round\n");
-  console.log(table([HEAD.split("|"), ...rows]));
-  const runs = Object.values(results).flatMap(({ figures }) => Object.values(figures).flat());
-  const doubtful = runs.filter((figures) => disturbed(figures) !== null).length;
-  if (doubtful > 0)
-    console.log(
-      `\nDISTURBED: in ${doubtful} of ${runs.length} runs other programs took the generator's core;`,
-    );
-  if (doubtful > 0) console.log("latencies and rates are worse than on a machine of one's own");
-  printGoals(results);
-}
-
-/** @param {Record<string, import("./plan.mjs").Results>} results */
-function printGoals(results) {
-  console.log("");
-  for (const { text, judge } of GOALS) {
-    const judged = judge(results);
-    if (judged)
-      console.log(`${judged.met ? "ok    " : "MISSED"}  ${text.padEnd(50)} ${judged.shown}`);
-  }
 }
 
 /** @param {Record<string, import("./plan.mjs").Results>} results */
@@ -204,7 +157,7 @@ async function main() {
   /** @type {Record<string, import("./plan.mjs").Results>} */
   const results = {};
   for (const workload of chosen) results[workload.name] = await runWorkload(workload, options);
-  print(results);
+  print(results, disturbed);
   save(results);
   const all = Object.values(results).flatMap(({ figures }) => Object.values(figures).flat());
   return all.some((figures) => figures.failure || figures.fault) ? 1 : 0;

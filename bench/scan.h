@@ -15,7 +15,7 @@
     X(V, "v")                                                                                      \
     X(N, "n")                                                                                      \
     X(C, "c")                                                                                      \
-    X(Q, "q")                                                                                      \
+    X(PATH, "path")                                                                                \
     X(BY, "by")                                                                                    \
     X(CID, "cid")                                                                                  \
     X(SEL, "sel")                                                                                  \

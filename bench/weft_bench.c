@@ -18,18 +18,22 @@ struct arguments {
 };
 
 static const struct option long_options[] = {
-    {"server", required_argument, NULL, 's'},   {"dialect", required_argument, NULL, 'd'},
-    {"pid", required_argument, NULL, 'p'},      {"tag", required_argument, NULL, 't'},
-    {"seconds", required_argument, NULL, 'w'},  {"rate", required_argument, NULL, 'r'},
-    {"rooms", required_argument, NULL, 'R'},    {"members", required_argument, NULL, 'M'},
-    {"writers", required_argument, NULL, 'W'},  {"core", required_argument, NULL, 'c'},
-    {"patience", required_argument, NULL, 'P'}, {0},
+    {"server", required_argument, NULL, 's'},    {"dialect", required_argument, NULL, 'd'},
+    {"pid", required_argument, NULL, 'p'},       {"tag", required_argument, NULL, 't'},
+    {"seconds", required_argument, NULL, 'w'},   {"rate", required_argument, NULL, 'r'},
+    {"rooms", required_argument, NULL, 'R'},     {"members", required_argument, NULL, 'M'},
+    {"writers", required_argument, NULL, 'W'},   {"core", required_argument, NULL, 'c'},
+    {"patience", required_argument, NULL, 'P'},  {"redis", required_argument, NULL, 'e'},
+    {"redis-pid", required_argument, NULL, 'E'}, {0},
 };
 
 static void help_print(FILE *out)
 {
-    fputs("weft-bench --server ADDR:PORT --pid PID[,PID…] [options] WORKLOAD\n"
-          "  --dialect NAME   weft (default), relay, socketio, yjs, hocuspocus\n"
+    fputs("weft-bench --server ADDR:PORT[,…] --pid PID[,…] [options] WORKLOAD\n"
+          "  --server …       several are one server: the members of a room take turns at them\n"
+          "  --dialect NAME   weft (default), relay, socketio, wholefile, yjs, hocuspocus\n"
+          "  --redis ADDR:PORT, --redis-pid PID\n"
+          "                   what the servers keep their state in, measured for itself\n"
           "  --tag NAME       prefix of the rooms' names; a new one for each run on a server\n"
           "  --core N         run on this core only, and never sleep\n"
           "  --patience S     give up when nothing arrives for so long (10)\n"
@@ -62,6 +66,23 @@ static bool address_parse(struct sockaddr_in *address, const char *text)
     return port > 0 && port < 65536 && inet_pton(AF_INET, host, &address->sin_addr) == 1;
 }
 
+static bool servers_parse(struct load_options *options, const char *text)
+{
+    char one[INET_ADDRSTRLEN + 8];
+    const char *end;
+    for (;; text = end + 1) {
+        end = strchrnul(text, ',');
+        if (options->server_count == LOAD_SERVERS_MAX || (size_t)(end - text) >= sizeof one)
+            return false;
+        memcpy(one, text, (size_t)(end - text));
+        one[end - text] = '\0';
+        if (!address_parse(&options->servers[options->server_count++], one))
+            return false;
+        if (*end == '\0')
+            return true;
+    }
+}
+
 static bool count_parse(uint32_t *count, const char *text)
 {
     char *end;
@@ -82,11 +103,15 @@ static bool option_take(struct arguments *arguments, int option, const char *val
     struct scenario *scenario = &arguments->scenario;
     switch (option) {
     case 's':
-        return address_parse(&arguments->load.server, value);
+        return servers_parse(&arguments->load, value);
     case 'd':
         return (arguments->load.dialect = dialect_find(value)) != NULL;
     case 'p':
         return process_list_parse(&arguments->load.processes, value);
+    case 'e':
+        return address_parse(&arguments->load.redis.address, value);
+    case 'E':
+        return process_list_parse(&arguments->load.redis.processes, value);
     case 't':
         arguments->load.tag = value;
         return strlen(value) < 48;
@@ -114,8 +139,11 @@ static bool option_take(struct arguments *arguments, int option, const char *val
 static const char *arguments_fault(const struct arguments *arguments)
 {
     const struct scenario *scenario = &arguments->scenario;
-    if (arguments->load.server.sin_port == 0 || arguments->load.processes.count == 0)
+    const struct load_redis *redis = &arguments->load.redis;
+    if (arguments->load.server_count == 0 || arguments->load.processes.count == 0)
         return "--server and --pid are needed";
+    if ((redis->address.sin_port == 0) != (redis->processes.count == 0))
+        return "--redis and --redis-pid go together";
     if (scenario->weft_only && arguments->load.dialect != &dialect_weft)
         return "this workload is for weft only";
     if (scenario->writers > scenario->members)
@@ -144,6 +172,7 @@ static int run(struct arguments *arguments)
     report_init(&report);
     report_text(&report, "workload", scenario->name);
     report_text(&report, "dialect", options->dialect->name);
+    report_count(&report, "servers", options->server_count);
     report_count(&report, "connections", load->client_count);
     report_number(&report, "rate", scenario->rate);
     bool done = !load_failed(load) && scenario->run(load, scenario, &report);

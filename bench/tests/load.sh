@@ -8,6 +8,14 @@ passed=0 failed=0
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
+# A relay that knows nothing of the other one.
+mkfifo "$folder/alone"
+"$relay" >"$folder/alone" &
+other_pid=$!
+IFS= read -r other <"$folder/alone"
+other=${other#ready http://}
+other=${other%/}
+
 # try <name> <wanted exit> <pattern in the output> <relay's flags> <bench's flags…>
 try() {
     local name=$1 wanted=$2 pattern=$3 flags=$4 pid line status
@@ -39,5 +47,8 @@ try idle 0 '"per_connection"' "" --rooms 5 w3
 try lost_is_told 1 'LOST' "--drop 7" --rooms 1 --members 3 --rate 50 w1
 try lost_at_the_end_is_told 1 'LOST: .* never came' "--mute 30" --patience 1 --rooms 1 --members 3 --rate 50 w1
 try twice_is_told 1 'twice' "--double 7" --rooms 1 --members 3 --rate 50 w1
+try members_take_turns 1 'LOST: 8 of 16 ' "" --server "$other" --patience 1 --rooms 1 --members 5 --rate 4 w1
+kill $other_pid
+wait $other_pid
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed -eq 0 ]

@@ -78,11 +78,11 @@ static void keys_are_found_in_any_order_at_the_top_only(void)
 static void what_is_not_a_whole_number_is_absent(void)
 {
     struct scan_message message =
-        first("{\"v\":1.5,\"n\":-3,\"f\":null,\"q\":12345678901234567890}", false);
+        first("{\"v\":1.5,\"n\":-3,\"f\":null,\"len\":12345678901234567890}", false);
     CHECK_EQ_INT(scan_number(&message, SCAN_V, 77), 77);
     CHECK_EQ_INT(scan_number(&message, SCAN_N, 77), 77);
     CHECK_EQ_INT(scan_number(&message, SCAN_F, 77), 77);
-    CHECK_EQ_INT(scan_number(&message, SCAN_Q, 77), 77);
+    CHECK_EQ_INT(scan_number(&message, SCAN_LEN, 77), 77);
 }
 
 static void a_cut_number_is_not_taken_for_a_whole_one(void)
