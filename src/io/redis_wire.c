@@ -24,6 +24,7 @@
 
 #define REPLY_MAX (64u << 20)   /* bytes of one reply */
 #define ELEMENTS_MAX (1u << 20) /* of one array */
+#define DEPTH_MAX 8             /* of arrays in arrays; hiredis 0.14 has no more, 1.x no limit */
 #define LINE_MAX_LEN 65536u     /* of what is no bulk */
 #define SECOND_LOOK_MS 50
 
@@ -264,6 +265,8 @@ static const char *judge_unfinished(const struct redis_wire *wire)
         return "an answer larger than any of ours";
     if (!is_bulk && len > LINE_MAX_LEN)
         return "a line without an end";
+    if (wire->reader->ridx > DEPTH_MAX)
+        return "arrays in arrays without an end";
     return NULL;
 }
 
