@@ -241,6 +241,7 @@ static void create(struct query *query)
     bool is_made = templates_create(query->registry, &ticket, query->name, query->template);
     assert(is_made); /* it was looked for before */
     (void)is_made;
+    query->is_creating = true;
     if (query->registry->repository->is_shared)
         waiting_add(&query->wait, query->registry->config.wait_ms);
     else
@@ -249,7 +250,9 @@ static void create(struct query *query)
 
 static void create_opened(struct query *query, const struct state_opened *answer)
 {
-    if (answer->result == STATE_NO_PROJECT)
+    if (query->is_creating) /* asked again before that is answered */
+        waiting_add(&query->wait, query->registry->config.wait_ms);
+    else if (answer->result == STATE_NO_PROJECT)
         create(query);
     else if (answer->result == STATE_OK)
         end(query->registry, query, query->is_tried ? ERR_OK : ERR_EXISTS);
@@ -282,6 +285,7 @@ void query_created(struct registry *registry, struct query *query,
                    const struct state_created *answer)
 {
     waiting_stop(&query->wait);
+    query->is_creating = false;
     if (answer->result == STATE_OK) {
         end(registry, query, ERR_OK);
     } else if (answer->result == STATE_EXISTS) {

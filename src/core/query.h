@@ -14,6 +14,7 @@ struct query {
     uint64_t nonce;    /* of its open, however often it is asked for */
     struct waiter wait;
     char *name, *template; /* of a creation in a shared state */
+    bool is_creating;      /* that is asked for, and not answered yet */
     bool is_tried;         /* it may have been created, by us */
     void *owner;
     void (*project_done)(void *owner, const struct query_project *answer);

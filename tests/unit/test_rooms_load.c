@@ -389,6 +389,28 @@ static void over_http_a_creation_whose_answer_was_lost_is_one(void)
     end_loads();
 }
 
+/* It is there before it is known who made it. */
+static void over_http_a_creation_is_answered_when_its_own_answer_is_here(void)
+{
+    begin_without_project();
+    store.held = STORE(CREATE);
+    create_at(here);
+    store.is_there = true;
+    snprintf(store.epoch, sizeof(store.epoch), "1.new");
+    store.next_file = 1;
+    bob = join(there, "Bob");
+    pass(500);
+    expect(bob, "welcome");
+    CHECK_EQ_INT(created_count, 0);
+    CHECK_EQ_INT(store.made[STORE_CREATE], 1);
+    store.is_there = false; /* as if the creation had been what made it */
+    store.held = 0;
+    rooms_settle();
+    CHECK_EQ_INT(created_count, 1);
+    CHECK_EQ_INT(created, ERR_OK);
+    end_loads();
+}
+
 static void over_http_a_creation_is_given_up(void)
 {
     begin_without_project();
@@ -487,6 +509,7 @@ int main(int argc, char **argv)
     RUN(a_creation_of_unknown_outcome_is_settled_by_opening);
     RUN(over_http_a_project_is_made_once);
     RUN(over_http_a_creation_whose_answer_was_lost_is_one);
+    RUN(over_http_a_creation_is_answered_when_its_own_answer_is_here);
     RUN(over_http_a_creation_is_given_up);
     return check_finish();
 }
