@@ -447,7 +447,7 @@ void registry_drain(struct registry *registry, uint64_t now_ms, uint64_t in_ms, 
 bool registry_needs_ticks(const struct registry *registry)
 {
     return registry->session_count > 0 || !TAILQ_EMPTY(&registry->rooms) ||
-           registry->repository->is_shared;
+           !TAILQ_EMPTY(&registry->loads) || registry->repository->is_shared;
 }
 
 bool registry_idle(const struct registry *registry)

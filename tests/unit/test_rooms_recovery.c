@@ -470,6 +470,24 @@ static void a_lost_project_is_recovered_and_not_made_anew(void)
     end();
 }
 
+/* Who asked for it has gone, and nobody else is connected. */
+static void a_load_goes_on_without_anybody(void)
+{
+    memset(&rooms, 0, sizeof(rooms));
+    rooms_begin(&(struct model_config){
+        .lease_ms = 10000, .load_ms = 15000, .history = 1000, .events = 100});
+    ann = connect_to(here);
+    hello(ann, "blank");
+    cut(ann);
+    pass(100);
+    CHECK(TAILQ_EMPTY(&here->registry->rooms));
+    CHECK(!TAILQ_EMPTY(&here->registry->loads));
+    CHECK(registry_needs_ticks(here->registry));
+    pass(500);
+    CHECK(!registry_needs_ticks(here->registry));
+    end();
+}
+
 static void without_a_repository_a_new_project_asks_the_others_for_a_moment(void)
 {
     memset(&rooms, 0, sizeof(rooms));
@@ -546,6 +564,7 @@ int main(int argc, char **argv)
     RUN(much_text_is_offered_in_parts);
     RUN(without_a_repository_the_instances_are_what_is_left);
     RUN(a_lost_project_is_recovered_and_not_made_anew);
+    RUN(a_load_goes_on_without_anybody);
     RUN(without_a_repository_a_new_project_asks_the_others_for_a_moment);
     RUN(a_redis_that_was_away_for_a_minute_may_come_back_empty);
     RUN(without_a_repository_nothing_is_saved_or_unloaded);
