@@ -114,13 +114,20 @@ static struct state_ticket ticket_of(const struct flush *flush)
 
 /* ---- the end ---- */
 
+/* What did not save anything costs little. */
+static void give_back(const struct flush *flush)
+{
+    struct registry *registry = flush->registry;
+    if (!flush->has_token)
+        bucket_give_back(&registry->flush.bucket, registry->config.flush_rate);
+}
+
 static void settle(struct flush *flush, uint64_t again_ms)
 {
     struct registry *registry = flush->registry;
     struct state_ticket ticket = ticket_of(flush);
     registry->state->ops->settle(registry->state, &ticket, flush->lease, again_ms);
-    if (!flush->has_token) /* it did not save anything: that costs little */
-        bucket_give_back(&registry->flush.bucket, registry->config.flush_rate);
+    give_back(flush);
     registry->flush.claim_ms = registry->now_ms; /* more may be due */
     free_flush(flush);
 }
@@ -236,6 +243,7 @@ void flush_unloaded(struct registry *registry, const struct state_unloaded *answ
     }
     registry->counts.unloads++;
     log_info("project unloaded project=%s epoch=%s", flush->project, flush->epoch);
+    give_back(flush);
     let_room_go(flush);
     flush->token = mem_strdup(answer->token ? answer->token : "");
     flush->e = answer->e;
@@ -488,7 +496,7 @@ void flush_claimed(struct registry *registry, const struct state_claimed *answer
         registry->flush.is_quiet = answer->result == STATE_NO_PROJECT;
         registry->flush.claim_ms =
             registry->now_ms + every_ms / 2 + registry_random(registry) % (every_ms + 1);
-        bucket_give_back(&registry->flush.bucket, registry->config.flush_rate);
+        give_back(flush);
         free_flush(flush);
         return;
     }

@@ -480,6 +480,20 @@ static void so_many_a_second_are_saved(void)
     end_loads();
 }
 
+static void an_unload_is_none_of_those_so_many_a_second(void)
+{
+    two_people();
+    there->held = OP(CLAIM);
+    pass(20000);
+    cut(ann);
+    cut(bob);
+    for (int i = 0; i < 80 && registry_counts(here->registry)->unloads == 0; i++)
+        pass(50);
+    CHECK_EQ_INT(registry_counts(here->registry)->unloads, 1);
+    CHECK_EQ_INT(here->registry->flush.bucket.tokens, here->config.flush_rate.burst);
+    end_loads();
+}
+
 /* ---- the end of a server ---- */
 
 static void a_server_that_stops_saves_what_its_last_people_left(void)
@@ -568,6 +582,7 @@ int main(int argc, char **argv)
     RUN(what_is_due_and_lost_is_loaded_by_its_claimer);
     RUN(an_instance_has_three_flushes_at_once);
     RUN(so_many_a_second_are_saved);
+    RUN(an_unload_is_none_of_those_so_many_a_second);
     RUN(a_server_that_stops_saves_what_its_last_people_left);
     RUN(a_server_that_stops_leaves_the_rest_to_others);
     RUN(a_server_that_stops_waits_for_what_only_it_has);
