@@ -182,7 +182,9 @@ static bool is_new_instance(const struct room *room, const char *inst)
 
 static void set_remote(struct room *room, const struct state_person *person)
 {
-    if (is_new_instance(room, person->inst))
+    const struct member *known = people_find(room, person->cid);
+    bool is_there = known && known->inst && strcmp(known->inst, person->inst) == 0;
+    if (!is_there && is_new_instance(room, person->inst))
         presence_show_again(room);
     struct member *member = find_or_add(room, person->cid);
     member->inst = mem_strdup(person->inst);
