@@ -459,7 +459,7 @@ void batch_fence(struct room *room, uint64_t cid)
         author->n_taken = author->n;
         const struct batch *batch = file->batch;
         for (size_t i = 0; batch && i < batch->total; i++)
-            if (batch->entries[i].by == cid)
+            if (batch->entries[i].by == cid && author->n_taken < batch->entries[i].n)
                 author->n_taken = batch->entries[i].n;
     }
 }

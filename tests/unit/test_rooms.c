@@ -76,6 +76,26 @@ static void a_gap_of_the_tick_asks_for_a_poll(void)
     end();
 }
 
+/* A poll that is answered while the file is read knows more than that read, and is not told again. */
+static void an_edit_that_is_logged_while_the_file_is_read_is_noticed(void)
+{
+    begin();
+    ann = join(here, "Ann");
+    bob = join(there, "Bob");
+    say(ann, "{\"t\":\"open\",\"f\":1}");
+    pass(1500);
+    there->late = OP(READ);
+    say(bob, "{\"t\":\"open\",\"f\":1}");
+    there->is_deaf = true;
+    say(ann, insert_a);
+    there->is_deaf = false;
+    pass(1500);
+    there->late = 0;
+    pass(1500);
+    CHECK_EQ_STR(text_at(there, 1), "Ahello world");
+    end();
+}
+
 static void hints_may_come_twice_and_in_any_order(void)
 {
     two_readers();
@@ -395,6 +415,31 @@ static void an_edit_sent_again_elsewhere_is_logged_once(void)
     end();
 }
 
+/* The append that is still to be answered is of a connection before two others: they got further. */
+static void what_an_older_connection_sent_does_not_hide_what_is_known_since(void)
+{
+    two_readers();
+    char resume[300];
+    struct conn *carl = join(here, "Carl");
+    snprintf(resume, sizeof(resume), "%s", string(expect(carl, "welcome"), "resume"));
+    say(carl, "{\"t\":\"open\",\"f\":1}");
+    here->late = OP(APPEND);
+    tell(carl, insert_a);
+    rooms_settle();
+    struct conn *back = come_back(there, resume, 2);
+    say(back, "{\"t\":\"open\",\"f\":1}");
+    say(back, "{\"t\":\"edit\",\"f\":1,\"v\":1,\"n\":2,\"c\":[[0,\"C\"],12]}");
+    CHECK_EQ_STR(text_at(here, 1), "CAhello world");
+    back = come_back(here, resume, 3);
+    say(back, "{\"t\":\"open\",\"f\":1}");
+    CHECK_EQ_INT(number(expect(back, "file"), "n"), 2);
+    json_array_clear(back->inbox);
+    say(back, "{\"t\":\"edit\",\"f\":1,\"v\":1,\"n\":2,\"c\":[[0,\"C\"],12]}");
+    quiet(back);
+    CHECK_EQ_INT(registry_counts(here->registry)->duplicates, 1);
+    end();
+}
+
 static void who_waits_for_a_silent_redis_is_told_that_it_is_busy(void)
 {
     two_readers();
@@ -472,6 +517,7 @@ int main(int argc, char **argv)
     RUN(the_last_hint_lost_is_noticed_within_a_second);
     RUN(a_lost_hint_is_noticed_by_the_next);
     RUN(a_gap_of_the_tick_asks_for_a_poll);
+    RUN(an_edit_that_is_logged_while_the_file_is_read_is_noticed);
     RUN(hints_may_come_twice_and_in_any_order);
     RUN(a_large_edit_is_read_from_the_log);
     RUN(an_answer_that_is_lost_is_made_up_for);
@@ -487,6 +533,7 @@ int main(int argc, char **argv)
     RUN(an_edit_of_an_older_connection_that_was_logged_is_in_the_text);
     RUN(an_edit_of_an_older_connection_that_was_not_logged_is_forgotten);
     RUN(an_edit_sent_again_elsewhere_is_logged_once);
+    RUN(what_an_older_connection_sent_does_not_hide_what_is_known_since);
     RUN(who_waits_for_a_silent_redis_is_told_that_it_is_busy);
     RUN(http_reads_what_was_written_elsewhere_just_before);
     RUN(the_text_follows_the_edits_once_a_second);
