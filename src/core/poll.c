@@ -25,8 +25,8 @@ void poll_begin(struct room *room, const struct state_opened *answer)
     room->poll.due_ms = room->registry->now_ms + EVERY_MS;
 }
 
-/* Files whose versions matter: those held here, or soon held as they were before this poll, and, for
- * who lists the project, those that are not saved yet. */
+/* Files whose versions matter: those held here, or soon held as they were before this poll, and,
+ * for who lists the project, those that are not saved yet. */
 static bool is_asked_for(const struct file *file)
 {
     return file->phase != FILE_CLOSED ||

@@ -76,7 +76,8 @@ static void a_gap_of_the_tick_asks_for_a_poll(void)
     end();
 }
 
-/* A poll that is answered while the file is read knows more than that read, and is not told again. */
+/* A poll that is answered while the file is read knows more than that read, and is not told again.
+ */
 static void an_edit_that_is_logged_while_the_file_is_read_is_noticed(void)
 {
     begin();
@@ -415,7 +416,8 @@ static void an_edit_sent_again_elsewhere_is_logged_once(void)
     end();
 }
 
-/* The append that is still to be answered is of a connection before two others: they got further. */
+/* The append that is still to be answered is of a connection before two others: they got further.
+ */
 static void what_an_older_connection_sent_does_not_hide_what_is_known_since(void)
 {
     two_readers();
