@@ -29,6 +29,7 @@
 #define EXIT_USAGE 2
 #define DESCRIPTORS_SPARE 1024 /* for HTTP, handshakes and files, above those of sessions */
 #define SAVE_GRACE_MS 10000    /* for the last saves, when everybody has been closed */
+#define INSTANCE_SIZE 10       /* of a name that nobody chose; two of one name refuse each other */
 #define WATCH_MS 20            /* how often a drain is looked at */
 
 struct server {
@@ -136,10 +137,10 @@ static void name_instance(struct config *config)
     if (config->instance[0])
         return;
     free(config->instance);
-    config->instance = malloc(8);
+    config->instance = malloc(INSTANCE_SIZE);
     if (!config->instance)
         abort();
-    snprintf(config->instance, 8, "w%04x", (unsigned)(random_u64() & 0xffff));
+    snprintf(config->instance, INSTANCE_SIZE, "w%08x", (unsigned)(random_u64() & UINT32_MAX));
 }
 
 static void make_registry(struct server *server)
