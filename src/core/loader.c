@@ -489,6 +489,10 @@ void loader_offers(struct registry *registry, const struct state_offers *answer)
         end_with_wake(load, "lost");
         return;
     }
+    if (answer->result == STATE_BROKEN) {
+        end_broken(load, "what the state has of it cannot be understood");
+        return;
+    }
     if (answer->result != STATE_OK) {
         go_later(load, LOAD_GATHER);
         return;

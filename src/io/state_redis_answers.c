@@ -375,7 +375,7 @@ static void free_offers(struct state_offer_tree *trees, size_t tree_count,
     free(files);
 }
 
-/* One of many that cannot be understood is left out; the others are what there is. */
+/* Where one of many cannot be understood none is taken: without it an older text might win. */
 static void answer_offers(struct answer *answer)
 {
     struct state_offers offers = {.room = answer->call->room, .request = answer->call->request};
@@ -397,7 +397,7 @@ static void answer_offers(struct answer *answer)
     offers.files = files;
     if (!is_sound(answer))
         offers = (struct state_offers){.room = offers.room, .request = offers.request};
-    offers.result = plain(answer);
+    offers.result = answer->result;
     sink_of(answer)->offers(sink_of(answer)->owner, &offers);
     free_offers(trees, tree_count, files, file_count);
 }

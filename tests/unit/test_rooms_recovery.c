@@ -470,6 +470,27 @@ static void a_lost_project_is_recovered_and_not_made_anew(void)
     end();
 }
 
+static void what_is_left_but_damaged_is_an_error_and_nothing_is_written(void)
+{
+    begin_only_redis();
+    empty_redis();
+    here->held = there->held = OP(OFFERS);
+    struct conn *carl = join(here, "Carl");
+    pass(4000);
+    REQUIRE(rooms.call_count == 1);
+    const struct state_sink *sink = &rooms.calls[0].instance->state.port.sink;
+    const uint64_t load = rooms.calls[0].call->request;
+    sink->offers(sink->owner, &(struct state_offers){.request = load, .result = STATE_BROKEN});
+    here->dropped = there->dropped = OP(OFFERS) | OP(OPEN);
+    rooms_settle();
+    if (rooms.calls[0].instance == here)
+        CHECK_EQ_STR(string(expect(carl, "error"), "code"), "internal");
+    CHECK(!is_in_redis());
+    here->held = there->held = here->dropped = there->dropped = 0;
+    CHECK_EQ_STR(read_at(there, 1), "ahello world");
+    end();
+}
+
 /* Who asked for it has gone, and nobody else is connected. */
 static void a_load_goes_on_without_anybody(void)
 {
@@ -564,6 +585,7 @@ int main(int argc, char **argv)
     RUN(much_text_is_offered_in_parts);
     RUN(without_a_repository_the_instances_are_what_is_left);
     RUN(a_lost_project_is_recovered_and_not_made_anew);
+    RUN(what_is_left_but_damaged_is_an_error_and_nothing_is_written);
     RUN(a_load_goes_on_without_anybody);
     RUN(without_a_repository_a_new_project_asks_the_others_for_a_moment);
     RUN(a_redis_that_was_away_for_a_minute_may_come_back_empty);

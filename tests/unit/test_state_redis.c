@@ -209,6 +209,21 @@ static void keys_of_another_type_do_no_harm(void)
     }
 }
 
+/* A load must not go on with an older text instead. */
+static void what_a_lost_run_left_damaged_is_no_offer(void)
+{
+    struct probe *probe = begin_plain();
+    REQUIRE(redis_world_do(server(), "HSET", "weft:{demo}:file:1", "content", "\xff"));
+    REQUIRE(redis_world_do(server(), "HSET", "weft:{demo}:meta", "run", "another"));
+    CHECK_EQ_INT(probe_hello(probe, ANN, 2, 41), STATE_LOAD);
+    CHECK(probe->got.recover);
+    char *token = mem_strdup(probe->got.token);
+    CHECK_EQ_INT(probe_ask_offers(probe, token), STATE_BROKEN);
+    REQUIRE(redis_world_do(server(), "HSET", "weft:{demo}:file:1", "content", "base"));
+    CHECK_EQ_INT(probe_ask_offers(probe, token), STATE_OK);
+    free(token);
+}
+
 static void an_append_over_a_wrong_key_writes_no_version(void)
 {
     static const char *const wrong[] = {"dirty", "log:2", "seen:2", "cids", "meta", "file:2"};
@@ -506,6 +521,7 @@ int main(int argc, char **argv)
     RUN(a_full_redis_writes_nothing_and_lets_go);
     RUN(a_redis_that_has_forgotten_the_scripts_is_told_them);
     RUN(keys_of_another_type_do_no_harm);
+    RUN(what_a_lost_run_left_damaged_is_no_offer);
     RUN(an_append_over_a_wrong_key_writes_no_version);
     RUN(what_is_no_number_or_no_text_is_broken);
     RUN(naughty_strings_are_kept_byte_for_byte);

@@ -288,7 +288,7 @@ struct state_offered {
 /* What was offered, the best of each; and what Redis itself has where it recovers. */
 struct state_offers {
     uint64_t room, request;
-    enum state_result result; /* STATE_OK, STATE_LOST (token), BUSY */
+    enum state_result result; /* STATE_OK, STATE_LOST (token), BROKEN, BUSY */
     uint64_t epoch_number;    /* the highest that any of them, or Redis, knows; 0 = none */
     const struct state_offer_tree *trees;
     size_t tree_count;
