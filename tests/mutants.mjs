@@ -43,11 +43,11 @@ const mutants = [
     tests: [worlds, ["test_state_port", "redis_another_epoch_is_told"]],
   },
   { n: 7, bug: "UTF-16 units are counted as bytes", tests: [worlds, ["test_utf"]] },
-  { n: 8, bug: "the queue of a slow reader has no limit", tests: [["test_core_queue"]] },
+  { n: 8, bug: "the queue of a slow reader has no limit", tests: [["test_core"]] },
   {
     n: 9,
     bug: "a signature is not verified (of resume: there are no tokens of others yet)",
-    tests: [["test_core_hazards"]],
+    tests: [["test_resume"]],
   },
   {
     n: 10,

@@ -470,6 +470,8 @@ static void unloaded(struct world *world)
 {
     struct ghost *ghost = world->ghost;
     world->counts->unloads++;
+    if (ghost->members > 0)
+        world_fail(world, "unload", "it is unloaded while somebody is there");
     const struct era *era = NULL;
     for (size_t i = 0; i < ghost->era_count; i++)
         if (strcmp(ghost->eras[i].epoch, world->shelf->epoch) == 0)
@@ -481,6 +483,12 @@ static void unloaded(struct world *world)
             world_fail(world, "unload", "f%" PRIu64 " is saved as %s, was %s", line->f, file->text,
                        node->text);
     }
+}
+
+void ghost_executing(struct world *world, const struct model_call *call)
+{
+    const struct model_project *project = model_find(&world->model, call->project);
+    world->ghost->members = project ? model_members(&world->model, project) : 0;
 }
 
 void ghost_executed(struct world *world, const struct model_call *call,

@@ -78,6 +78,7 @@ struct ghost {
     struct node **nodes; /* all of them */
     size_t node_count, node_room;
     uint64_t stamp;
+    uint64_t members; /* before the script that runs */
     bool is_all_lost; /* at some time nobody held anything of the project */
 };
 
@@ -85,6 +86,8 @@ void ghost_begin(struct world *world);
 
 /* ---- what happened ---- */
 
+/* Before and behind a script. */
+void ghost_executing(struct world *world, const struct model_call *call);
 void ghost_executed(struct world *world, const struct model_call *call,
                     const struct model_answer *answer);
 /* The repository has it now. */

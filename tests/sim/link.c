@@ -80,6 +80,7 @@ static void execute(struct world *world, void *arg)
         return;
     }
     command->is_done = true;
+    ghost_executing(world, command->call);
     model_execute(&world->model, command->call, &command->answer);
     ghost_executed(world, command->call, &command->answer);
     if (world->is_traced && command->call->op != MODEL_CLAIM && command->call->op != MODEL_POLL)

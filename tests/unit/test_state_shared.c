@@ -491,6 +491,26 @@ static char *loaded(struct probe *probe)
     return token;
 }
 
+static void who_is_there_keeps_what_is_saved(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.save_after_ms = 1});
+    char *token = loaded(probe);
+    CHECK_EQ_INT(probe_hello(probe, ANN, 1, 30), STATE_OK);
+    CHECK_EQ_INT(probe_ask_dirty(probe, 10), STATE_OK);
+    for (size_t i = probe->got.dirty_count; i > 0; i--) {
+        const struct state_dirty_file file = probe->got.dirty[0];
+        CHECK_EQ_INT(probe_tell_saved(probe, file.f, file.rev, file.version), STATE_OK);
+        CHECK_EQ_INT(probe_ask_dirty(probe, 10), STATE_OK);
+    }
+    CHECK_EQ_INT(probe->got.dirty_count, 0);
+    CHECK_EQ_INT(probe_unload(probe), STATE_BUSY);
+    CHECK_EQ_INT(probe_open(probe, 0, 0, true), STATE_OK);
+    CHECK_EQ_INT(probe->got.file_count, 2);
+    probe_leave(probe, ANN, 1);
+    CHECK_EQ_INT(probe_unload(probe), STATE_OK);
+    free(token);
+}
+
 static void nothing_remains_of_what_is_saved_and_left(void)
 {
     struct probe *probe = begin(&(struct backend_options){.save_after_ms = 1});
@@ -582,6 +602,7 @@ static void the_last_who_leaves_makes_it_due(void)
     X(without_a_repository_nothing_is_due)                                                         \
     X(what_has_changed_since_stays_dirty)                                                          \
     X(a_deleted_file_is_remembered_until_it_is_saved)                                              \
+    X(who_is_there_keeps_what_is_saved)                                                            \
     X(nothing_remains_of_what_is_saved_and_left)                                                   \
     X(what_no_repository_has_given_is_not_unloaded)                                                \
     X(unload_tells_who_populated_it)                                                               \
