@@ -133,9 +133,10 @@ class Stock {
     if (changes.length) this.client.type(changes);
   }
 
+  /* An error ends the subscription: what was on its way behind it is answered not_open. */
   cut() {
     assert.deepEqual(
-      this.client.errors.filter((error) => !/^(busy|stale)/.test(error)),
+      this.client.errors.filter((error) => !/^(busy|stale|not_open)/.test(error)),
       [],
     );
     this.client.errors = [];
@@ -197,6 +198,9 @@ class Plain {
         this.doc = Text.of(message.text.split("\n"));
         this.version = message.v;
         break;
+      case "resync":
+        this.ask();
+        break;
       case "edit":
       case "ack":
         this.logged(message);
@@ -210,10 +214,12 @@ class Plain {
     assert.equal(message.v, this.version + 1);
     this.version += 1;
     if (message.t === "edit") this.doc = ChangeSet.fromJSON(message.c).apply(this.doc);
-    else {
-      this.doc = null;
-      this.send({ t: "open", f: this.f });
-    }
+    else this.ask();
+  }
+
+  ask() {
+    this.doc = null;
+    this.send({ t: "open", f: this.f });
   }
 
   get isOpen() {
