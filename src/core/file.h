@@ -50,8 +50,8 @@ struct opener {
     bool has_v;
     uint64_t v;
     char ep[EPOCH_SIZE];
-    bool reading; /* its missed edits are being read from the log */
-    bool closed;  /* by its session, before it was answered */
+    uint64_t reading; /* number of the read of its missed edits, under way; 0 = none */
+    bool closed;      /* by its session, before it was answered */
     /* Shared states: */
     uint64_t asked;    /* number of the moment when it came */
     uint64_t until_ms; /* after which it is refused */

@@ -141,8 +141,9 @@ static const char *resume_problem(const struct file *file, const struct opener *
 
 static void read_missed(struct file *file, struct session *session, struct opener *opener)
 {
-    opener->reading = session->is_reading = true;
-    file_read(file, opener->session, false, opener->v);
+    opener->reading = registry_id(file->room->registry);
+    session->is_reading = true;
+    file_read(file, opener->reading, false, opener->v);
 }
 
 /* The text may be given where the replica has what was logged before this moment; else that is read
@@ -280,12 +281,12 @@ void opens_missed(struct file *file, const struct state_rows *rows)
 {
     struct opener *opener;
     TAILQ_FOREACH(opener, &file->openers, link)
-    if (opener->reading && opener->session == rows->request)
+    if (opener->reading == rows->request)
         break;
     if (!opener)
         return;
     struct session *session = registry_session(file->room->registry, opener->session);
-    opener->reading = false;
+    opener->reading = 0;
     if (session)
         session->is_reading = false;
     if (file->phase != FILE_OPEN)

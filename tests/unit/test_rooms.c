@@ -474,6 +474,34 @@ static void got_file(void *owner, const struct query_file *answer)
     }
 }
 
+/* Its log was being read when it was given up; then it asks for less. */
+static void who_asks_again_gets_what_is_missing_now(void)
+{
+    begin();
+    ann = join(here, "Ann");
+    say(ann, "{\"t\":\"open\",\"f\":1}");
+    say(ann, insert_a);
+    say(ann, "{\"t\":\"edit\",\"f\":1,\"v\":1,\"n\":2,\"c\":[[0,\"C\"],12]}");
+    say(ann, "{\"t\":\"edit\",\"f\":1,\"v\":2,\"n\":3,\"c\":[[0,\"D\"],13]}");
+    pass(2000); /* the text is at version 3 */
+    bob = join(there, "Bob");
+    say(join(there, "Carl"), "{\"t\":\"open\",\"f\":1}");
+    char open[2][100];
+    for (int v = 0; v < 2; v++)
+        snprintf(open[v], sizeof(open[v]), "{\"t\":\"open\",\"f\":1,\"v\":%d,\"ep\":\"%s\"}", 2 * v,
+                 room_of(there)->epoch);
+    there->late = OP(READ);
+    say(bob, open[0]);
+    pass(11000);
+    CHECK_EQ_STR(string(expect(bob, "error"), "code"), "busy");
+    say(bob, open[1]);
+    there->late = 0;
+    rooms_settle();
+    CHECK_EQ_INT(number(expect(bob, "edit"), "v"), 3);
+    CHECK_EQ_INT(number(expect(bob, "synced"), "v"), 3);
+    end();
+}
+
 static void http_reads_what_was_written_elsewhere_just_before(void)
 {
     two_readers();
@@ -537,6 +565,7 @@ int main(int argc, char **argv)
     RUN(an_edit_sent_again_elsewhere_is_logged_once);
     RUN(what_an_older_connection_sent_does_not_hide_what_is_known_since);
     RUN(who_waits_for_a_silent_redis_is_told_that_it_is_busy);
+    RUN(who_asks_again_gets_what_is_missing_now);
     RUN(http_reads_what_was_written_elsewhere_just_before);
     RUN(the_text_follows_the_edits_once_a_second);
     return check_finish();
