@@ -448,7 +448,7 @@ static void answer_dirty(struct answer *answer)
     }
     if (!is_sound(answer))
         dirty = (struct state_dirty){.request = dirty.request};
-    dirty.result = plain(answer);
+    dirty.result = answer->result;
     sink_of(answer)->dirty(sink_of(answer)->owner, &dirty);
     free(files);
 }

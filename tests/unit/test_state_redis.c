@@ -224,6 +224,15 @@ static void what_a_lost_run_left_damaged_is_no_offer(void)
     free(token);
 }
 
+/* That nothing of it can be saved is told, not tried again in silence. */
+static void what_is_dirty_but_damaged_is_told(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.save_after_ms = 1});
+    CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
+    REQUIRE(redis_world_do(server(), "HSET", "weft:{demo}:file:1", "path", "\xff"));
+    CHECK_EQ_INT(probe_ask_dirty(probe, 10), STATE_BROKEN);
+}
+
 static void an_append_over_a_wrong_key_writes_no_version(void)
 {
     static const char *const wrong[] = {"dirty", "log:2", "seen:2", "cids", "meta", "file:2"};
@@ -522,6 +531,7 @@ int main(int argc, char **argv)
     RUN(a_redis_that_has_forgotten_the_scripts_is_told_them);
     RUN(keys_of_another_type_do_no_harm);
     RUN(what_a_lost_run_left_damaged_is_no_offer);
+    RUN(what_is_dirty_but_damaged_is_told);
     RUN(an_append_over_a_wrong_key_writes_no_version);
     RUN(what_is_no_number_or_no_text_is_broken);
     RUN(naughty_strings_are_kept_byte_for_byte);

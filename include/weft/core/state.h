@@ -339,7 +339,7 @@ struct state_dirty_file {
 };
 struct state_dirty {
     uint64_t request;
-    enum state_result result; /* STATE_OK, UNLOADED (restarted too: open it), BUSY */
+    enum state_result result; /* STATE_OK, UNLOADED (restarted too: open it), BROKEN, BUSY */
     const char *epoch;
     uint64_t members; /* with an unexpired lease */
     uint64_t e, next_file;
