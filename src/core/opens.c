@@ -310,12 +310,23 @@ void opens_add(struct file *file, struct opener *opener)
     opens_serve(file);
 }
 
+/* Does it wait until its session has read what was sent before? */
+static bool waits_for_reader(const struct file *file, const struct opener *opener)
+{
+    const struct session *session = registry_session(file->room->registry, opener->session);
+    return file->phase == FILE_OPEN && session && session->is_stalled && session->queue.count;
+}
+
 void opens_expire(struct file *file, uint64_t now_ms)
 {
     struct opener *opener, *next;
     LIST_EACH_SAFE(opener, &file->openers, link, next)
-    if (now_ms >= opener->until_ms)
-        refuse(file, opener, ERR_BUSY);
+    {
+        if (waits_for_reader(file, opener))
+            opener->until_ms = now_ms + OPEN_WAIT_MS;
+        else if (now_ms >= opener->until_ms)
+            refuse(file, opener, ERR_BUSY);
+    }
 }
 
 void opens_cancel(struct file *file, struct session *session)

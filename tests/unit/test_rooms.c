@@ -460,6 +460,24 @@ static void who_waits_for_a_silent_redis_is_told_that_it_is_busy(void)
     end();
 }
 
+static void who_reads_slowly_is_not_told_that_it_is_busy(void)
+{
+    begin();
+    ann = join(here, "Ann");
+    say(ann, "{\"t\":\"create\",\"path\":\"b\"}");
+    here->registry->config.limits.queue_edits = 64;
+    ann->choked = true;
+    say(ann, "{\"t\":\"open\",\"f\":1}");
+    say(ann, "{\"t\":\"open\",\"f\":2}");
+    pass(12000);
+    ann->choked = false;
+    session_writable(ann->session);
+    rooms_settle();
+    CHECK_EQ_INT(number(expect(ann, "file"), "f"), 1);
+    CHECK_EQ_INT(number(expect(ann, "file"), "f"), 2);
+    end();
+}
+
 static char queried[100];
 static enum err query_result;
 
@@ -565,6 +583,7 @@ int main(int argc, char **argv)
     RUN(an_edit_sent_again_elsewhere_is_logged_once);
     RUN(what_an_older_connection_sent_does_not_hide_what_is_known_since);
     RUN(who_waits_for_a_silent_redis_is_told_that_it_is_busy);
+    RUN(who_reads_slowly_is_not_told_that_it_is_busy);
     RUN(who_asks_again_gets_what_is_missing_now);
     RUN(http_reads_what_was_written_elsewhere_just_before);
     RUN(the_text_follows_the_edits_once_a_second);
