@@ -58,8 +58,9 @@ struct room *query_enter(struct query *query)
 void query_look(struct query *query)
 {
     struct room *room = query_enter(query);
+    bool is_list = query->project_done && query->registry->state->is_shared;
     struct state_open open = {
-        .nonce = query->nonce, .color = -1, .want_tree = room->phase == ROOM_OPENING};
+        .nonce = query->nonce, .color = -1, .want_tree = is_list || room->phase == ROOM_OPENING};
     room_ask(room, query->id, &open);
 }
 

@@ -133,10 +133,31 @@ void room_ask(struct room *room, uint64_t request, const struct state_open *open
     room->registry->state->ops->open(room->registry->state, &ticket, open);
 }
 
+static void note_file(struct file *file, const struct state_file *from)
+{
+    file->version = from->version;
+    file->utf16_len = from->utf16_len;
+    file->size = from->size;
+    file->rev = from->rev;
+    file->saved_version = from->saved_version;
+}
+
+/* Of files that nobody has open here a hint may have been lost. */
+static void refresh(struct room *room, const struct state_opened *answer)
+{
+    for (size_t i = 0; i < answer->file_count; i++) {
+        struct file *file = room_file(room, answer->files[i].f);
+        if (file && file->phase == FILE_CLOSED && file->version <= answer->files[i].version)
+            note_file(file, &answer->files[i]);
+    }
+}
+
 bool room_fill(struct room *room, const struct state_opened *answer)
 {
-    if (room->phase == ROOM_READY)
+    if (room->phase == ROOM_READY) {
+        refresh(room, answer);
         return true;
+    }
     if (room->phase != ROOM_OPENING || (!answer->files && answer->file_count == 0 && !answer->name))
         return false;
     snprintf(room->epoch, sizeof room->epoch, "%s", answer->epoch);
@@ -145,11 +166,7 @@ bool room_fill(struct room *room, const struct state_opened *answer)
     for (size_t i = 0; i < answer->file_count; i++) {
         const struct state_file *from = &answer->files[i];
         struct file *file = room_add_file(room, from->f, from->path);
-        file->version = from->version;
-        file->utf16_len = from->utf16_len;
-        file->size = from->size;
-        file->rev = from->rev;
-        file->saved_version = from->saved_version;
+        note_file(file, from);
         snprintf(file->eol, sizeof file->eol, "%s", from->eol ? from->eol : "\n");
     }
     if (room->newest_f + 1 < answer->next_file)

@@ -129,8 +129,8 @@ void room_free(struct room *room);
 struct state_ticket room_ticket(const struct room *room, uint64_t request);
 /* Asks the state to let somebody in (cid 0: only look). One more pending call. */
 void room_ask(struct room *room, uint64_t request, const struct state_open *open);
-/* Fills the room from the state's answer, if it is not filled yet; false where the answer has no
- * tree. */
+/* Fills the room from the state's answer, or notes what that knows better; false where the room is
+ * not filled, and the answer has no tree. */
 bool room_fill(struct room *room, const struct state_opened *answer);
 /* Does the answer say that the room is not what was thought: of another epoch, or not loaded? Then
  * its people are sent away, to come back, and there is nothing more to do with the answer. */

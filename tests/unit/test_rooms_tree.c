@@ -276,6 +276,35 @@ static void a_list_has_versions_of_files_that_are_open_elsewhere(void)
     end();
 }
 
+static uint64_t listed_v, listed_len;
+
+static void got_project(void *owner, const struct query_project *answer)
+{
+    (void)owner;
+    CHECK_EQ_INT(answer->result, ERR_OK);
+    REQUIRE(answer->file_count == 1);
+    listed_v = answer->files[0].v;
+    listed_len = answer->files[0].len;
+}
+
+/* Nobody there has the file open, and the hint is lost. */
+static void over_http_a_project_is_as_it_stands(void)
+{
+    begin();
+    ann = join(here, "Ann");
+    bob = join(there, "Bob");
+    say(ann, "{\"t\":\"open\",\"f\":1}");
+    there->is_deaf = true;
+    say(ann, "{\"t\":\"edit\",\"f\":1,\"v\":0,\"n\":1,\"c\":[[0,\"A\"],11]}");
+    there->is_deaf = false;
+    pass(2000);
+    registry_query_project(there->registry, "demo", NULL, got_project);
+    rooms_settle();
+    CHECK_EQ_INT(listed_v, 1);
+    CHECK_EQ_INT(listed_len, 12);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv);
@@ -293,5 +322,6 @@ int main(int argc, char **argv)
     RUN(a_replica_is_kept_until_it_is_saved);
     RUN(where_redis_is_the_store_replicas_are_kept);
     RUN(a_list_has_versions_of_files_that_are_open_elsewhere);
+    RUN(over_http_a_project_is_as_it_stands);
     return check_finish();
 }
