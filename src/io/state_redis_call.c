@@ -6,21 +6,26 @@
 #include "weft/base/utf.h"
 
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- a call ---- */
 
-void call_add(struct call *call, const char *data, size_t len)
+/* What was added to the bytes is an argument. */
+static void end_argument(struct call *call)
 {
     if (call->count == call->room_for) {
         call->room_for = call->room_for ? 2 * call->room_for : 24;
         call->ends = mem_realloc_array(call->ends, call->room_for, sizeof(*call->ends));
     }
-    buf_add(&call->bytes, data ? data : "", data ? len : 0);
     call->ends[call->count++] = call->bytes.len;
+}
+
+void call_add(struct call *call, const char *data, size_t len)
+{
+    buf_add(&call->bytes, data ? data : "", data ? len : 0);
+    end_argument(call);
 }
 
 void call_add_text(struct call *call, const char *text)
@@ -30,14 +35,14 @@ void call_add_text(struct call *call, const char *text)
 
 void call_add_u64(struct call *call, uint64_t value)
 {
-    char digits[24];
-    call_add(call, digits, (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, value));
+    buf_add_u64(&call->bytes, value);
+    end_argument(call);
 }
 
 void call_add_i64(struct call *call, int64_t value)
 {
-    char digits[24];
-    call_add(call, digits, (size_t)snprintf(digits, sizeof(digits), "%" PRId64, value));
+    buf_add_i64(&call->bytes, value);
+    end_argument(call);
 }
 
 static const struct {
