@@ -237,8 +237,8 @@ static void put_back(struct file *file, struct batch *batch)
     file_mark_dirty(file);
 }
 
-/* The log is past the version that they were sent for, now and ever before: they are not in it, nor
- * will they come into it. */
+/* The log is past every version that they were sent for: what has not come into it by now never
+ * will, and what has (by an earlier call) comes back from it. */
 static void know_unlogged(struct batch *batch)
 {
     struct edit *edit;
