@@ -105,7 +105,7 @@ export class CollabClient {
         this.cid = message.cid;
         this.resume = message.resume;
         this.ep = message.ep;
-        if (this.state) this.send({ t: "open", f: this.f, v: this.version, ep: this.ep });
+        if (this.state) this.reopen();
         else this.send({ t: "open", path: this.options.path });
         break;
       case "file":
@@ -129,11 +129,19 @@ export class CollabClient {
       case "edit":
         this.update({ clientID: String(message.by), changes: ChangeSet.fromJSON(message.c) });
         break;
+      case "resync":
+        this.reopen();
+        break;
       case "error":
         this.errors.push(`${message.code}: ${message.msg}`);
         this.ready = false; // the file is not open any more
         break;
     }
+  }
+
+  reopen() {
+    this.ready = false;
+    this.send({ t: "open", f: this.f, v: this.version, ep: this.ep });
   }
 
   describe() {
