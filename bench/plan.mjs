@@ -171,7 +171,7 @@ export function ratio(results, workload, server, base, path) {
  */
 function pick(figures, path) {
   if (figures?.failure) return NaN;
-  return path.split(".").reduce((value, key) => value?.[key], figures) ?? NaN;
+  return path.split(".").reduce((value, key) => value?.[key], /** @type {any} */ (figures)) ?? NaN;
 }
 
 /**

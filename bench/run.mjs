@@ -48,6 +48,17 @@ async function counted({ instances }) {
 }
 
 /**
+ * Of a ramp's steps that were kept, the one that delivered most.
+ * @param {import("./plan.mjs").Figures[]} steps
+ */
+const fastest = (steps) =>
+  steps
+    .filter((step) => step.kept)
+    .reduce((best, step) => (step.deliveries_per_s > best.deliveries_per_s ? step : best), {
+      deliveries_per_s: 0,
+    });
+
+/**
  * One run of the generator.
  * @param {import("./plan.mjs").Workload} workload
  * @param {string} name
@@ -67,6 +78,7 @@ async function measure(workload, name, flags) {
   const logs = join(output, `${workload.name}-${name.replace(/\W+/g, "-")}-logs`);
   const fault = await stop(server, logs, status !== 0);
   const figures = text ? JSON.parse(text) : {};
+  if (figures.steps) figures.best = fastest(figures.steps);
   if (counts) figures.counted = counts;
   if (fault) figures.fault = fault;
   if (status !== 0) figures.failure ??= `weft-bench ended with ${status}`;
