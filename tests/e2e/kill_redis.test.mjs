@@ -12,7 +12,7 @@ import { LONG } from "./lib/server.mjs";
 import { SCALE, startWorld } from "./lib/world.mjs";
 
 const CYCLES = Number(process.env.WEFT_KILL_CYCLES ?? (LONG ? 300 : 30));
-const LANES = 6;
+const LANES = 10;
 
 /** @typedef {import("./lib/world.mjs").World} World */
 

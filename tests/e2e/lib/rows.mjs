@@ -19,7 +19,7 @@ const ONLY = process.env.WEFT_ROW;
  *
  * @param {string} area @param {Row[]} rows @param {number} [width] how many at a time
  */
-export function runRows(area, rows, width = 4) {
+export function runRows(area, rows, width = 8) {
   test(area, { skip: NO_REDIS, concurrency: width }, async (t) => {
     t.diagnostic(`WEFT_SEED=${SEED}`);
     const wanted = rows.filter(({ row }) => !ONLY || row === ONLY);
