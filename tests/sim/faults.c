@@ -94,7 +94,7 @@ static void draw_weights(struct world *world, struct dice *dice)
     dice->deaf = PICK(0, 2, 5);
     dice->leave = PICK(0, 0, 1, 3);
     dice->restart = dice->profile == PROFILE_CALM ? 0 : 2;
-    dice->tree = PICK(0, 0, 2, 6);
+    dice->tree = PICK(0, 3, 8, 16);
     dice->cursor = PICK(0, 4);
     dice->choke = PICK(0, 0, 3);
     dice->forge = PICK(0, 0, 3);
