@@ -198,7 +198,8 @@ static void check_token(struct world *world, const struct model_project *project
                                            : "logged");
     for (const struct deletion *deletion = token->deletions; is_there && deletion;
          deletion = deletion->next)
-        if (deletion->by->is_acked && !deletion->by->is_excused)
+        if (deletion->by->file == token->file && deletion->by->is_acked &&
+            !deletion->by->is_excused) /* by path it may have come into another file */
             world_fail(world, "resurrected", "token %ld of f%" PRIu64, at, token->file->f);
 }
 

@@ -57,6 +57,20 @@ bool client_is_bot(const struct world *world, uint64_t cid);
 void client_receive(struct client *client, struct conn *conn, const json_t *message);
 void client_closed(struct client *client, struct conn *conn, int code);
 
+/* ---- its files (client_files.c) ---- */
+
+/* Everything in the tree that is not open yet. */
+void client_open_new(struct client *client);
+/* The tree of the present epoch as of event e: what is not listed is gone. */
+void client_listed(struct client *client, const json_t *files, uint64_t e);
+void client_tree_changed(struct client *client, const json_t *message);
+/* edit, ack, synced, file, resync; an error. */
+void client_about_file(struct client *client, const char *t, const json_t *message);
+void client_failed(struct client *client, const json_t *message);
+/* Opens a file (again), now or after a while. */
+void client_ask(struct client *client, struct doc *doc);
+void client_ask_later(struct client *client, struct doc *doc);
+
 /* ---- what it does ---- */
 
 /* Its network breaks; it comes back. */
@@ -72,8 +86,5 @@ void client_change_tree(struct client *client);
 void client_move_cursor(struct client *client);
 /* One of those that files are made at. */
 const char *client_any_path(struct world *world);
-/* Opens a file again after a while. */
-void client_ask_later(struct client *client, struct doc *doc);
-void client_ask(struct client *client, struct doc *doc);
 
 #endif

@@ -1,7 +1,6 @@
 #include "doc.h"
 #include "client.h"
 #include "ghost.h"
-#include "weft/protocol/message.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -103,6 +102,9 @@ void doc_resend(struct doc *doc)
     else
         json_object_set(message, "cs", list);
     json_decref(list);
+    world_trace(world_of(doc), "%s sends f%" PRIu64 " v%" PRIu64 " n%" PRIu64 " (%u), shows %s",
+                client->name, doc->f, doc->v, doc->sent_n, doc->sent,
+                world_text(world_of(doc), doc->shown));
     client_send(client, message);
 }
 
@@ -172,17 +174,44 @@ static void confirm(struct doc *doc)
         doc_flush(doc);
 }
 
-static struct change *decode(struct doc *doc, const json_t *message)
+/* [del, "line", "line"…]. */
+static enum err build_part(struct change_builder *builder, const json_t *part)
 {
-    struct logged_edit edit;
-    struct error error = {ERR_OK, ""};
-    char *text = json_dumps(message, JSON_COMPACT);
-    if (decode_logged_edit(text, strlen(text), &edit, &error)) {
-        world_fail(world_of(doc), "edit", "%s got %s: %s", doc->client->name, text, error.text);
-        edit.change = NULL;
+    struct buf text = BUF_EMPTY;
+    size_t i;
+    const json_t *line;
+    buf_add(&text, "", 0);
+    json_array_foreach(part, i, line)
+    {
+        if (i > 1)
+            buf_add_char(&text, '\n');
+        if (i > 0)
+            buf_add(&text, json_string_value(line), json_string_length(line));
     }
-    free(text);
-    return edit.change;
+    enum err err = change_builder_replace(
+        builder, (uint64_t)json_integer_value(json_array_get(part, 0)), text.data, text.len);
+    buf_close(&text);
+    return err;
+}
+
+static struct change *change_of(struct doc *doc, const json_t *parts)
+{
+    struct change_builder *builder = change_builder_new();
+    enum err err = json_is_array(parts) ? ERR_OK : ERR_BAD_CHANGE;
+    size_t i;
+    const json_t *part;
+    json_array_foreach(parts, i, part)
+    {
+        if (!err)
+            err = json_is_integer(part)
+                      ? change_builder_keep(builder, (uint64_t)json_integer_value(part))
+                      : build_part(builder, part);
+    }
+    struct change *change = err ? NULL : change_builder_finish(builder);
+    change_builder_free(builder);
+    if (err)
+        world_fail(world_of(doc), "edit", "%s got no change: %s", doc->client->name, err_text(err));
+    return change;
 }
 
 /* Own changes and x over each other, one at a time; the rest of x goes to the editor. Takes x. */
@@ -231,7 +260,7 @@ void doc_edit(struct doc *doc, const json_t *message)
             confirm(doc);
         return;
     }
-    struct change *x = decode(doc, message);
+    struct change *x = change_of(doc, json_object_get(message, "c"));
     if (!x || change_len_before(x) != rope_utf16_len(doc->base)) {
         world_fail(world_of(doc), "length", "%s f%" PRIu64, doc->client->name, doc->f);
         change_unref(x);

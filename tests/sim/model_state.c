@@ -347,91 +347,103 @@ static void answer_tree(const struct model_call *call, struct model_answer *answ
     answer->u.treed.by = answer->result == STATE_OK ? call->u.tree.by : 0;
 }
 
-void model_answer(struct model_state *state, const struct model_call *call,
-                  struct model_answer *answer)
-{
-    const struct state_sink *sink = &state->port.sink;
-    const uint64_t room = call->room, request = call->request;
-    const enum state_result result = answer->result;
+/* Gives what is in the union, with the number of its request. */
 #define GIVE(field)                                                                                \
     do {                                                                                           \
-        answer->u.field.request = request;                                                         \
+        answer->u.field.request = call->request;                                                   \
         sink->field(sink->owner, &answer->u.field);                                                \
     } while (0)
+
+/* What only shared states are asked. */
+static void answer_shared(const struct state_sink *sink, const struct model_call *call,
+                          struct model_answer *answer)
+{
+    const enum state_result result = plain(answer->result);
     switch (call->op) {
-    case MODEL_OPEN:
-        answer->u.opened.room = room;
-        answer->u.opened.result = result;
-        GIVE(opened);
-        break;
-    case MODEL_CREATE:
-        sink->created(sink->owner, &(struct state_created){room, request, result, NULL});
-        break;
-    case MODEL_APPEND:
-        answer->u.appended.room = room;
-        answer->u.appended.f = call->u.append.f;
-        answer->u.appended.result = result;
-        GIVE(appended);
-        break;
-    case MODEL_READ:
-        answer->u.rows.room = room;
-        answer->u.rows.f = call->u.read.f;
-        answer->u.rows.result = result;
-        GIVE(rows);
-        break;
-    case MODEL_TREE:
-        answer_tree(call, answer);
-        answer->u.treed.room = room;
-        answer->u.treed.result = result;
-        GIVE(treed);
-        break;
-    case MODEL_EVENTS:
-        answer->u.events.room = room;
-        answer->u.events.result = plain(result);
-        GIVE(events);
-        break;
     case MODEL_POLL:
-        answer->u.polled.room = room;
-        answer->u.polled.result = plain(result);
+        answer->u.polled.room = call->room;
+        answer->u.polled.result = result;
         GIVE(polled);
         break;
     case MODEL_CHECKPOINT:
-        sink->checkpointed(sink->owner,
-                           &(struct state_checkpointed){room, request, call->u.checkpoint.f,
-                                                        plain(result), call->u.checkpoint.version});
+        sink->checkpointed(sink->owner, &(struct state_checkpointed){call->room, call->request,
+                                                                     call->u.checkpoint.f, result,
+                                                                     call->u.checkpoint.version});
         break;
     case MODEL_OFFER:
-        sink->offered(sink->owner, &(struct state_offered){room, request, plain(result)});
+        sink->offered(sink->owner, &(struct state_offered){call->room, call->request, result});
         break;
     case MODEL_OFFERS:
-        answer->u.offers.room = room;
-        answer->u.offers.result = plain(result);
+        answer->u.offers.room = call->room;
+        answer->u.offers.result = result;
         GIVE(offers);
         break;
     case MODEL_POPULATE:
-        sink->populated(sink->owner, &(struct state_populated){room, request, plain(result)});
+        sink->populated(sink->owner, &(struct state_populated){call->room, call->request, result});
         break;
     case MODEL_CLAIM:
-        answer->u.claimed.result = plain(result);
+        answer->u.claimed.result = result;
         GIVE(claimed);
         break;
     case MODEL_DIRTY:
-        answer->u.dirty.result = plain(result);
+        answer->u.dirty.result = result;
         GIVE(dirty);
         break;
     case MODEL_SAVED:
-        answer->u.saved.result = plain(result);
+        answer->u.saved.result = result;
         GIVE(saved);
         break;
     case MODEL_UNLOAD:
-        answer->u.unloaded.result = plain(result);
+        answer->u.unloaded.result = result;
         GIVE(unloaded);
         break;
     default: /* not answered */
         break;
     }
-#undef GIVE
 }
+
+void model_answer(struct model_state *state, const struct model_call *call,
+                  struct model_answer *answer)
+{
+    const struct state_sink *sink = &state->port.sink;
+    switch (call->op) {
+    case MODEL_OPEN:
+        answer->u.opened.room = call->room;
+        answer->u.opened.result = answer->result;
+        GIVE(opened);
+        break;
+    case MODEL_CREATE:
+        sink->created(sink->owner,
+                      &(struct state_created){call->room, call->request, answer->result, NULL});
+        break;
+    case MODEL_APPEND:
+        answer->u.appended.room = call->room;
+        answer->u.appended.f = call->u.append.f;
+        answer->u.appended.result = answer->result;
+        GIVE(appended);
+        break;
+    case MODEL_READ:
+        answer->u.rows.room = call->room;
+        answer->u.rows.f = call->u.read.f;
+        answer->u.rows.result = answer->result;
+        GIVE(rows);
+        break;
+    case MODEL_TREE:
+        answer_tree(call, answer);
+        answer->u.treed.room = call->room;
+        answer->u.treed.result = answer->result;
+        GIVE(treed);
+        break;
+    case MODEL_EVENTS:
+        answer->u.events.room = call->room;
+        answer->u.events.result = plain(answer->result);
+        GIVE(events);
+        break;
+    default:
+        answer_shared(sink, call, answer);
+    }
+}
+#undef GIVE
 
 void model_refuse(struct model_state *state, const struct model_call *call)
 {
