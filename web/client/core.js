@@ -393,7 +393,8 @@ export class Core {
   #rebase(msg, cid) {
     const { inflight } = this;
     let before = /** @type {Text} */ (this.base).toString();
-    if (inflight && inflight.cid === cid && msg.n >= inflight.n) {
+    // Numbers are per file: of another one that has the path now, n says nothing of ours.
+    if (inflight && inflight.cid === cid && msg.f === this.f && msg.n >= inflight.n) {
       before = change.apply(before, inflight.c);
       this.inflight = null;
       this.refusals = 0;
