@@ -454,9 +454,10 @@ void doc_file(struct doc *doc, const json_t *message)
     world_trace(world,
                 "%s takes f%" PRIu64 " v%" PRIu64 " n%" PRIu64 " of %s: %s (own %u, sent %u)",
                 doc->client->name, number(message, "f"), v, n, ep, text, doc->own_count, doc->sent);
+    bool is_same = doc->f == number(message, "f"); /* else n is of another file than ours was */
     doc->f = number(message, "f");
     if (doc->base) {
-        take_snapshot(doc, text, n);
+        take_snapshot(doc, text, is_same ? n : 0);
     } else {
         doc->base = rope_new(text, strlen(text));
         doc->shown = rope_new(text, strlen(text));
