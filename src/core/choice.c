@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FORGOTTEN_MOST 256u /* files that are marked as deleted though nobody has them */
+
 struct candidate {
     uint64_t f, epoch_number, version, rev, updated_at, updated_by;
     char *path, *text;
@@ -421,13 +423,28 @@ static void plan_deleted(struct plan *plan, const struct candidate *candidate)
         (struct state_populate_deleted){candidate->f, candidate->rev + 1, candidate->path};
 }
 
+/* Of what was deleted and nobody has any more, a save may be under way as well: it must not bring
+ * it back. Of the ids that were given last, so that a long life does not cost more and more. */
+static void plan_forgotten(const struct choice *choice)
+{
+    struct plan *plan = choice->plan;
+    uint64_t next = choice->tree.next_file, f = next > FORGOTTEN_MOST ? next - FORGOTTEN_MOST : 1;
+    for (size_t listed = 0; f < next; f++) {
+        while (listed < choice->tree.file_count && choice->tree.files[listed].f < f)
+            listed++;
+        bool is_listed = listed < choice->tree.file_count && choice->tree.files[listed].f == f;
+        if (!is_listed && !map_find(&choice->files, f))
+            plan->deleted[plan->deleted_count++] = (struct state_populate_deleted){f, 1, ""};
+    }
+}
+
 static void make_plan(struct choice *choice, bool is_fresh)
 {
     free_plan(choice);
     size_t most = choice->files.count + choice->tree.file_count + 1;
     struct plan *plan = choice->plan = mem_zalloc(sizeof *plan);
     plan->files = mem_realloc_array(NULL, most, sizeof plan->files[0]);
-    plan->deleted = mem_realloc_array(NULL, most, sizeof plan->deleted[0]);
+    plan->deleted = mem_realloc_array(NULL, most + FORGOTTEN_MOST, sizeof plan->deleted[0]);
     plan->made_paths = mem_realloc_array(NULL, most, sizeof plan->made_paths[0]);
     map_init(&plan->paths);
     for (size_t i = 0; i < choice->tree.file_count; i++) {
@@ -442,6 +459,8 @@ static void make_plan(struct choice *choice, bool is_fresh)
         else if (choice->has_repository)
             plan_deleted(plan, others[i]);
     }
+    if (is_fresh && choice->has_repository && choice->tree.is_there)
+        plan_forgotten(choice);
     free(others);
 }
 

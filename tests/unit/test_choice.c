@@ -197,6 +197,32 @@ static void what_was_deleted_needs_a_tombstone_only_where_there_is_a_repository(
     }
 }
 
+/* Nobody has it any more; but a save of it may still be on its way to the repository. */
+static void what_was_deleted_and_forgotten_gets_a_tombstone_too(void)
+{
+    struct choice stored;
+    begin();
+    choice_init(&stored, "demo");
+    offer(1, 3, 5, "one");
+    offer_tree(3, 8, 1000, 1);
+    choice_add_stored(&choice, &stored);
+    decide(true);
+    CHECK_EQ_INT(plan.deleted_count, 256); /* of a long life, the last of it */
+    CHECK_EQ_INT(plan.deleted[255].f, 999);
+    CHECK(plan.deleted[255].rev > 0); /* under the new epoch that is above any other */
+    decide(false);
+    CHECK_EQ_INT(plan.deleted_count, 0);
+    end();
+    begin();
+    offer(1, 3, 5, "one");
+    offer_tree(3, 8, 4, 2);
+    choice_add_stored(&choice, &stored);
+    decide(true);
+    REQUIRE(plan.deleted_count == 1);
+    CHECK_EQ_INT(plan.deleted[0].f, 3);
+    end();
+}
+
 static void of_two_trees_the_later_wins_and_the_highest_numbers_stay(void)
 {
     begin();
@@ -371,6 +397,7 @@ int main(int argc, char **argv)
     RUN(a_file_that_the_tree_can_know_and_does_not_list_was_deleted);
     RUN(of_equal_trees_the_one_that_knows_more_says_what_was_deleted);
     RUN(what_was_deleted_needs_a_tombstone_only_where_there_is_a_repository);
+    RUN(what_was_deleted_and_forgotten_gets_a_tombstone_too);
     RUN(of_two_trees_the_later_wins_and_the_highest_numbers_stay);
     RUN(the_repositorys_tree_loses_against_an_equal_one);
     RUN(a_file_without_any_text_is_kept_empty);
