@@ -166,6 +166,16 @@ static const struct node *end_of(const struct world *world, const struct model_p
     return NULL;
 }
 
+/* It was deleted, and only the repository may have known when it came back: then what it was in
+ * between is nobody's any more. */
+static bool came_back(const struct world *world, const struct ghost_file *ghost)
+{
+    for (const struct tree_event *event = world->ghost->events; event; event = event->next)
+        if (event->file == ghost && event->op == TREE_DELETE && event->is_excused)
+            return true;
+    return false;
+}
+
 static bool has_token(const char *text, long wanted)
 {
     for (long token; (token = ghost_next_token(&text)) >= 0;)
@@ -188,7 +198,7 @@ static void check_token(struct world *world, const struct model_project *project
 {
     const struct token *token = &world->ghost->tokens[at];
     const struct node *end = token->file ? end_of(world, project, token->file) : NULL;
-    if (!end)
+    if (!end || came_back(world, token->file))
         return; /* its file is gone: that is looked at below */
     bool is_there = has_token(end->text, at);
     if (!is_there && !may_be_missing(token))
@@ -215,7 +225,7 @@ static void check_acked(struct world *world, const struct model_project *project
     for (size_t i = 0; i < world->ghost->node_count; i++) {
         const struct node *node = world->ghost->nodes[i];
         const struct node *end = node->is_acked ? end_of(world, project, node->file) : NULL;
-        if (end && !node->is_excused && !is_in(end, node))
+        if (end && !node->is_excused && !came_back(world, node->file) && !is_in(end, node))
             world_fail(world, "lost", "the acknowledged n %" PRIu64 " of cid %" PRIu64, node->n,
                        node->cid);
     }
