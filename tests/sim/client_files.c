@@ -41,6 +41,15 @@ static struct doc *doc_of(struct client *client, uint64_t f)
     return NULL;
 }
 
+static bool has_another(const struct client *client, const struct doc *doc, uint64_t f)
+{
+    for (unsigned i = 0; i < client->doc_count; i++)
+        if (&client->docs[i] != doc && client->docs[i].f == f &&
+            is_current(client, &client->docs[i]))
+            return true;
+    return false;
+}
+
 void client_ask(struct client *client, struct doc *doc)
 {
     if (!client->is_live || doc->state == DOC_GONE)
@@ -48,7 +57,7 @@ void client_ask(struct client *client, struct doc *doc)
     for (unsigned i = 0; !doc->base && i < client->tree_count; i++)
         if (strcmp(client->tree[i].path, doc->path) == 0)
             doc->f = client->tree[i].f;
-    if (!doc->base && doc_of(client, doc->f) != doc) { /* another file has its path now */
+    if (!doc->base && has_another(client, doc, doc->f)) { /* another file has its path now */
         doc_gone(doc);
         return;
     }
@@ -250,14 +259,6 @@ void client_failed(struct client *client, const json_t *message)
         doc_refused(doc, code);
 }
 
-/* What was opened by path may be a file that is open by its number already: that one stays, for a
- * number of an edit is used once per file. */
-static bool is_open_already(struct client *client, const struct doc *doc, const json_t *message)
-{
-    const struct doc *other = doc_of(client, number(message, "f"));
-    return other && other != doc;
-}
-
 void client_about_file(struct client *client, const char *t, const json_t *message)
 {
     struct doc *asked = doc_asked(client, message);
@@ -273,7 +274,9 @@ void client_about_file(struct client *client, const char *t, const json_t *messa
         doc_synced(doc, message);
     } else if (strcmp(t, "file") == 0) {
         doc->asked_q = 0;
-        if (is_open_already(client, doc, message))
+        /* What was opened by path may be open by its number already: that one stays, for a number
+         * of an edit is used once per file. */
+        if (has_another(client, doc, number(message, "f")))
             doc_gone(doc);
         else
             doc_file(doc, message);
