@@ -20,7 +20,7 @@ enum errand_kind {
 };
 
 struct errand {
-    struct job job;
+    struct task task;
     struct arena arena; /* holds the errand itself, and all that it points to but texts to save */
     enum errand_kind kind;
     uint64_t room, request, epoch_number;

@@ -107,10 +107,10 @@ static void run_one(struct mongo *mongo, struct errand *errand)
     mongoc_client_pool_push(mongo->pool, session.client);
 }
 
-static void run(void *owner, struct job *first)
+static void run(void *owner, struct task *first)
 {
-    for (struct job *job = first; job; job = job->next)
-        run_one(owner, (struct errand *)job);
+    for (struct task *task = first; task; task = task->next)
+        run_one(owner, (struct errand *)task);
 }
 
 /* ---- back on the loop ---- */
@@ -166,10 +166,10 @@ static void note(struct mongo *mongo, const struct errand *errand)
         uv_timer_start(&mongo->timer, make_indexes, INDEXES_AGAIN_MS, 0);
 }
 
-static void finished(void *owner, struct job *job)
+static void finished(void *owner, struct task *task)
 {
     struct mongo *mongo = owner;
-    struct errand *errand = (struct errand *)job;
+    struct errand *errand = (struct errand *)task;
     note(mongo, errand);
     if (mongo->repository.sink.owner)
         tell(mongo, errand);
@@ -178,10 +178,10 @@ static void finished(void *owner, struct job *job)
 
 static void dispatch(struct mongo *mongo, struct errand *errand)
 {
-    if (worker_push(mongo->worker, &errand->job))
+    if (worker_push(mongo->worker, &errand->task))
         return;
     errand_fail(errand, "too many calls wait for MongoDB");
-    worker_give_back(mongo->worker, &errand->job);
+    worker_give_back(mongo->worker, &errand->task);
 }
 
 /* ---- the port ---- */
@@ -364,7 +364,7 @@ struct mongo *mongo_open(const struct mongo_config *config, uv_loop_t *loop, str
     mongo->repository.is_shared = true;
     struct worker_config to = {.name = "mongo",
                                .threads = config->threads,
-                               .jobs_max = config->waiting_max,
+                               .tasks_max = config->waiting_max,
                                .owner = mongo,
                                .run = run,
                                .finished = finished};

@@ -23,7 +23,7 @@ enum request_kind {
 };
 
 struct request {
-    struct job job;
+    struct task task;
     enum request_kind kind;
     struct state_ticket ticket;
     union {

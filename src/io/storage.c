@@ -161,13 +161,13 @@ static bool database_is_open(struct storage *storage)
     return storage->database.handle != NULL;
 }
 
-static void give_up_batch(struct storage *storage, struct job *first)
+static void give_up_batch(struct storage *storage, struct task *first)
 {
     note_problem(storage, storage->database.problem);
     back_off(storage);
     bool readable = read_anew(storage);
-    for (struct job *job = first; job; job = job->next) {
-        struct request *request = (struct request *)job;
+    for (struct task *task = first; task; task = task->next) {
+        struct request *request = (struct request *)task;
         if (!readable || !request_reads(request)) {
             request_refuse(request, STATE_BUSY, storage->problem);
         } else {
@@ -218,12 +218,12 @@ static bool commit_batch(struct storage *storage)
     return true;
 }
 
-static void run_batch(void *owner, struct job *first)
+static void run_batch(void *owner, struct task *first)
 {
     struct storage *storage = owner;
     uint64_t count = 0;
-    for (struct job *job = first; job; job = job->next, count++) {
-        struct request *request = (struct request *)job;
+    for (struct task *task = first; task; task = task->next, count++) {
+        struct request *request = (struct request *)task;
         if (database_is_open(storage))
             executes[request->kind](storage, request);
         else
@@ -264,10 +264,10 @@ static void rest(void *owner)
 
 /* ---- the loop's side ---- */
 
-static void finish_request(void *owner, struct job *job)
+static void finish_request(void *owner, struct task *task)
 {
     struct storage *storage = owner;
-    struct request *request = (struct request *)job;
+    struct request *request = (struct request *)task;
     if (storage->closing)
         ;
     else if (request->kind == REQUEST_SAVE)
@@ -280,10 +280,10 @@ static void finish_request(void *owner, struct job *job)
 void storage_push(struct storage *storage, struct request *request)
 {
     request_reset_answer(request);
-    if (worker_push(storage->worker, &request->job))
+    if (worker_push(storage->worker, &request->task))
         return;
     request_refuse(request, STATE_BUSY, "too many requests wait for the disk");
-    worker_give_back(storage->worker, &request->job);
+    worker_give_back(storage->worker, &request->task);
 }
 
 struct state *storage_state(struct storage *storage)
@@ -453,7 +453,7 @@ static enum err start_thread(struct storage *storage, uv_loop_t *loop, struct er
 {
     const struct worker_config config = {
         .name = "weft-storage",
-        .jobs_max = storage->config.requests_max,
+        .tasks_max = storage->config.requests_max,
         .gather_us = GATHER_US,
         .gather_most_us = GATHER_MOST_US,
         .owner = storage,

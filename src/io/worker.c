@@ -1,12 +1,12 @@
-/* Two lists under one lock: jobs that wait for the thread, and jobs that wait for the loop. The
+/* Two lists under one lock: tasks that wait for the thread, and tasks that wait for the loop. The
  * loop signals the thread only while that sleeps, and the thread wakes the loop once per batch, so
- * under load neither costs a system call per job.
+ * under load neither costs a system call per task.
  *
- * Gathering adapts by what it brings: a batch of two or more says that jobs come faster than they
+ * Gathering adapts by what it brings: a batch of two or more says that tasks come faster than they
  * are done, and then the thread lets the next ones come together for gather_us before it takes
  * them, or longer, up to gather_most_us, where thousands a second keep coming. A batch of one says
- * the opposite: the next job is taken at once. So a lone author never waits, nor one who answers
- * each result by the next job. */
+ * the opposite: the next task is taken at once. So a lone author never waits, nor one who answers
+ * each result by the next task. */
 #define _GNU_SOURCE /* pthread_setname_np */
 #include "weft/io/worker.h"
 #include "weft/base/mem.h"
@@ -17,12 +17,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define BUSY_RATE 4000 /* jobs a second */
+#define BUSY_RATE 4000 /* tasks a second */
 #define WANTED 8
 
 struct list {
-    struct job *first;
-    struct job **end;
+    struct task *first;
+    struct task **end;
     size_t count;
 };
 
@@ -44,11 +44,11 @@ static void list_clear(struct list *list)
     *list = (struct list){NULL, &list->first, 0};
 }
 
-static void list_add(struct list *list, struct job *job)
+static void list_add(struct list *list, struct task *task)
 {
-    job->next = NULL;
-    *list->end = job;
-    list->end = &job->next;
+    task->next = NULL;
+    *list->end = task;
+    list->end = &task->next;
     list->count++;
 }
 
@@ -81,13 +81,13 @@ static uint64_t steady_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Jobs a second, a mean over the last batches. */
+/* Tasks a second, a mean over the last batches. */
 static uint64_t next_rate(uint64_t rate, size_t last, uint64_t elapsed_us)
 {
     return (7 * rate + last * 1000000 / (elapsed_us ? elapsed_us : 1)) / 8;
 }
 
-/* How long to wait for company. Jobs that came at one moment say little; only where they keep
+/* How long to wait for company. Tasks that came at one moment say little; only where they keep
  * coming is a longer wait worth its latency, and then it is as long as WANTED of them take. */
 static uint32_t next_wait_us(const struct worker_config *config, uint64_t rate, size_t last)
 {
@@ -116,17 +116,17 @@ static void take(struct worker *worker, struct list *batch)
         list_move(batch, &worker->waiting);
         return;
     }
-    struct job *job = worker->waiting.first;
-    worker->waiting.first = job->next;
+    struct task *task = worker->waiting.first;
+    worker->waiting.first = task->next;
     if (--worker->waiting.count == 0)
         list_clear(&worker->waiting);
-    list_add(batch, job);
+    list_add(batch, task);
 }
 
 static void *work(void *argument)
 {
     struct worker *worker = argument;
-    size_t last = 0; /* jobs of the batch before */
+    size_t last = 0; /* tasks of the batch before */
     uint64_t rate = 0, before_us = steady_us();
     pthread_mutex_lock(&worker->lock);
     while (wait_for_jobs(worker)) {
@@ -164,10 +164,10 @@ static void finish_done(struct worker *worker)
     worker->under_way -= batch.count;
     if (worker->under_way == 0)
         uv_unref((uv_handle_t *)&worker->async);
-    for (struct job *job = batch.first; job;) {
-        struct job *next = job->next;
-        worker->config.finished(worker->config.owner, job);
-        job = next;
+    for (struct task *task = batch.first; task;) {
+        struct task *next = task->next;
+        worker->config.finished(worker->config.owner, task);
+        task = next;
     }
 }
 
@@ -242,15 +242,15 @@ static void now_under_way(struct worker *worker)
         uv_ref((uv_handle_t *)&worker->async);
 }
 
-bool worker_push(struct worker *worker, struct job *job)
+bool worker_push(struct worker *worker, struct task *task)
 {
     pthread_mutex_lock(&worker->lock);
-    bool room = worker->waiting.count < worker->config.jobs_max;
+    bool room = worker->waiting.count < worker->config.tasks_max;
     /* One thread that was woken takes all; of a pool each takes one. */
     bool wake =
         room && worker->asleep && (worker->waiting.count == 0 || worker->config.threads > 1);
     if (room)
-        list_add(&worker->waiting, job);
+        list_add(&worker->waiting, task);
     pthread_mutex_unlock(&worker->lock);
     if (wake)
         pthread_cond_signal(&worker->more);
@@ -259,10 +259,10 @@ bool worker_push(struct worker *worker, struct job *job)
     return room;
 }
 
-void worker_give_back(struct worker *worker, struct job *job)
+void worker_give_back(struct worker *worker, struct task *task)
 {
     pthread_mutex_lock(&worker->lock);
-    list_add(&worker->done, job);
+    list_add(&worker->done, task);
     pthread_mutex_unlock(&worker->lock);
     now_under_way(worker);
     uv_async_send(&worker->async);

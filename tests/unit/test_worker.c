@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 struct number {
-    struct job job;
+    struct task task;
     uint64_t value;
     bool ran;
 };
@@ -22,15 +22,15 @@ struct work {
     uint64_t push_more; /* finished pushes so many again */
 };
 
-static void run(void *owner, struct job *first)
+static void run(void *owner, struct task *first)
 {
     struct work *work = owner;
     uint64_t batch = 0;
     CHECK(!pthread_equal(pthread_self(), work->loop_thread));
     pthread_mutex_lock(&work->gate);
     pthread_mutex_unlock(&work->gate);
-    for (struct job *job = first; job; job = job->next, batch++) {
-        struct number *number = (struct number *)job;
+    for (struct task *task = first; task; task = task->next, batch++) {
+        struct number *number = (struct number *)task;
         CHECK_EQ_INT(number->value, work->ran++);
         number->ran = true;
     }
@@ -47,16 +47,16 @@ static bool push(struct work *work, uint64_t value)
 {
     struct number *number = mem_zalloc(sizeof(*number));
     number->value = value;
-    if (worker_push(work->worker, &number->job))
+    if (worker_push(work->worker, &number->task))
         return true;
-    worker_give_back(work->worker, &number->job);
+    worker_give_back(work->worker, &number->task);
     return false;
 }
 
-static void finished(void *owner, struct job *job)
+static void finished(void *owner, struct task *task)
 {
     struct work *work = owner;
-    struct number *number = (struct number *)job;
+    struct number *number = (struct number *)task;
     CHECK(pthread_equal(pthread_self(), work->loop_thread));
     work->finished++;
     if (number->ran)
@@ -70,13 +70,13 @@ static void finished(void *owner, struct job *job)
     }
 }
 
-static void start(struct work *work, size_t jobs_max, uint32_t gather_us)
+static void start(struct work *work, size_t tasks_max, uint32_t gather_us)
 {
     *work = (struct work){.loop_thread = pthread_self()};
     pthread_mutex_init(&work->gate, NULL);
     uv_loop_init(&work->loop);
     work->worker = worker_new(&work->loop, &(struct worker_config){.name = "test",
-                                                                   .jobs_max = jobs_max,
+                                                                   .tasks_max = tasks_max,
                                                                    .gather_us = gather_us,
                                                                    .gather_most_us = 4 * gather_us,
                                                                    .owner = work,
@@ -102,7 +102,7 @@ static void jobs_run_in_order_and_come_back_in_order(void)
         CHECK(push(&work, i));
     CHECK_EQ_INT(work.finished, 0); /* never inside the call */
     uv_run(&work.loop, UV_RUN_DEFAULT);
-    CHECK_EQ_INT(work.finished, 20000); /* the loop lives as long as jobs do, and no longer */
+    CHECK_EQ_INT(work.finished, 20000); /* the loop lives as long as tasks do, and no longer */
     stop(&work);
     CHECK(work.rests > 0);
 }
@@ -182,21 +182,21 @@ struct meeting {
     uint64_t finished;
 };
 
-static void meet(void *owner, struct job *first)
+static void meet(void *owner, struct task *first)
 {
     struct meeting *meeting = owner;
     CHECK(first->next == NULL);
     pthread_barrier_wait(&meeting->together);
 }
 
-static void met(void *owner, struct job *job)
+static void met(void *owner, struct task *task)
 {
     ((struct meeting *)owner)->finished++;
-    free(job);
+    free(task);
 }
 
-/* Each job waits until as many are done at once as there are threads: one thread fewer, or two jobs
- * taken by one, and it hangs. */
+/* Each task waits until as many are done at once as there are threads: one thread fewer, or two
+ * tasks taken by one, and it hangs. */
 static void the_threads_of_a_pool_take_one_job_each(void)
 {
     struct meeting meeting = {.finished = 0};
@@ -204,14 +204,14 @@ static void the_threads_of_a_pool_take_one_job_each(void)
     pthread_barrier_init(&meeting.together, NULL, POOL);
     struct worker_config config = {.name = "meeting",
                                    .threads = POOL,
-                                   .jobs_max = 100,
+                                   .tasks_max = 100,
                                    .owner = &meeting,
                                    .run = meet,
                                    .finished = met};
     meeting.worker = worker_new(&meeting.loop, &config);
     REQUIRE(meeting.worker != NULL);
     for (size_t i = 0; i < 20 * POOL; i++)
-        CHECK(worker_push(meeting.worker, mem_zalloc(sizeof(struct job))));
+        CHECK(worker_push(meeting.worker, mem_zalloc(sizeof(struct task))));
     uv_run(&meeting.loop, UV_RUN_DEFAULT);
     CHECK_EQ_INT(meeting.finished, 20 * POOL);
     worker_close(meeting.worker);
