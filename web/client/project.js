@@ -4,6 +4,7 @@ import { Caret } from "./caret.js";
 import { Connection } from "./connection.js";
 import { Emitter, WeftError } from "./events.js";
 import { OpenFiles } from "./files.js";
+import { Jobs } from "./jobs.js";
 import { listenToPage, pageUrl } from "./page.js";
 import { Requests } from "./requests.js";
 import { freeze, put, take, thaw } from "./storage.js";
@@ -78,6 +79,7 @@ export class Project extends Emitter {
     this.clock = options.clock ?? CLOCK;
     this.random = options.random ?? Math.random;
     this.tree = new Tree();
+    this.jobs = new Jobs();
     const { name, color } = this.#self;
     /** @type {Map<number, Peer>} */
     this.peers = new Map();
@@ -223,6 +225,21 @@ export class Project extends Emitter {
     return this.files;
   }
 
+  /**
+   * Asks for a job; how far it is comes as events of `jobs`.
+   * @param {string} kind
+   * @param {{f?: number, args?: object}} [about]
+   * @returns {Promise<string>} its id
+   */
+  async run(kind, { f, args } = {}) {
+    return (await this.request("run", { kind, ...(f && { f }), ...(args && { args }) })).job;
+  }
+
+  /** @param {string} job its id */
+  async cancel(job) {
+    await this.request("cancel", { job });
+  }
+
   /** @param {boolean} on */
   cut(on) {
     this.#connection.cut(on);
@@ -312,6 +329,7 @@ export class Project extends Emitter {
     if (!sameEpoch) this.#e = this.tree.until = 0;
     if (Array.isArray(msg.files)) this.#listed(msg.files, this.#welcomeE);
     this.#met(Array.isArray(msg.peers) ? msg.peers : []);
+    this.jobs.welcomed(msg.jobs);
     this.#open.connected(limits.edit ?? 100);
     this.#requests.resume();
     this.caret.again();
@@ -348,6 +366,7 @@ export class Project extends Emitter {
 
   #dropped() {
     this.degraded = false;
+    this.jobs.dropped();
     this.#open.disconnected();
     this.caret.stop();
     this.#requests.fail(
@@ -401,9 +420,12 @@ export class Project extends Emitter {
       case "pong":
         this.emit("rtt", this.rtt);
         break;
+      case "job":
+        this.jobs.received(msg);
+        this.emit("job", msg);
+        break;
       case "chat":
       case "clap":
-      case "job":
       case "event":
       case "saved":
         this.emit(msg.t, msg);

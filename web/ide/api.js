@@ -1,4 +1,4 @@
-// The HTTP calls of the picker.
+// The HTTP calls of the page.
 
 /** @typedef {{name: string, title: string, description: string}} Template */
 
@@ -44,4 +44,22 @@ export async function createProject(project) {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(project),
   });
+}
+
+/** @param {string} project @param {string} rest */
+const jobsPath = (project, rest) => `/projects/${encodeURIComponent(project)}/jobs${rest}`;
+
+/** @param {string} project @returns {Promise<any[]>} what ran or runs, the newest first */
+export async function jobsOf(project) {
+  return (await call(jobsPath(project, ""))).jobs;
+}
+
+/** @param {string} project @param {string} job @returns {Promise<any>} with all that it printed */
+export function jobOf(project, job) {
+  return call(jobsPath(project, `/${encodeURIComponent(job)}`));
+}
+
+/** @param {string} project @param {string} job @returns {string} where its file can be had */
+export function resultAddress(project, job) {
+  return `/api/v1${jobsPath(project, `/${encodeURIComponent(job)}/result`)}`;
 }

@@ -9,7 +9,7 @@ import { filesAreShown, rememberFilesShown } from "./prefs.js";
 const narrow = matchMedia("(max-width: 699px)");
 
 export class Layout {
-  /** @type {() => void} called when a panel is shown */
+  /** @type {(name: string) => void} called when a panel is shown */
   onPanel = () => {};
 
   /**
@@ -92,7 +92,7 @@ export class Layout {
       this.sideTitle.textContent = panel.title;
       this.side.setAttribute("aria-label", panel.title);
       this.sideBody.replaceChildren(panel.element);
-      this.onPanel();
+      this.onPanel(panel.name);
     }
     this.#apply();
     if (narrow.matches && panel) focusInside(this.side);
@@ -111,9 +111,10 @@ export class Layout {
     dataset.files = this.filesOpen ? "open" : "closed";
     dataset.side = this.panel ? "open" : "closed";
     this.filesButton.setAttribute("aria-expanded", String(this.filesOpen));
-    this.bar
-      .querySelector(".faces")
-      ?.setAttribute("aria-expanded", String(this.panel === "people"));
+    for (const button of this.bar.querySelectorAll("[data-panel]")) {
+      const { panel } = /** @type {HTMLElement} */ (button).dataset;
+      button.setAttribute("aria-expanded", String(this.panel === panel));
+    }
     const covered = narrow.matches && (this.filesOpen || this.panel !== "");
     for (const part of [this.bar, this.stage]) part.inert = covered;
   }

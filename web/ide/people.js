@@ -40,7 +40,13 @@ export function faces(project, open) {
   const pile = h("span", { class: "faces-pile" });
   const more = h("span", { class: "faces-more", "aria-hidden": "true" });
   const label = h("span", { class: "unseen" });
-  const button = h("button", { type: "button", class: "faces", onclick: open }, pile, more, label);
+  const button = h(
+    "button",
+    { type: "button", class: "faces", "data-panel": "people", onclick: open },
+    pile,
+    more,
+    label,
+  );
   const render = () => {
     const people = [self(project), ...others(project)];
     pile.replaceChildren(...people.slice(0, SHOWN_FACES).map(face));

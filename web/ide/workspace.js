@@ -8,6 +8,7 @@ import { Documents } from "./documents.js";
 import { h, hasMod, icon, iconButton, logo, MOD } from "./dom.js";
 import { Editor } from "./editor.js";
 import { Follow } from "./follow.js";
+import { jobsButton, JobsPanel } from "./jobs.js";
 import { Layout } from "./layout.js";
 import { notices } from "./notices.js";
 import { faces, PeopleList } from "./people.js";
@@ -72,6 +73,7 @@ export class Workspace {
     );
     this.status = new StatusLine(this.project, this.documents, this.editor);
     this.people = new PeopleList(this.project, this.follow);
+    this.jobs = new JobsPanel(this.project, this.documents, this.status);
     this.blank = h("div", { class: "blank", hidden: true });
     this.layout = this.#makeLayout(signal);
     root.replaceChildren(this.layout.element);
@@ -108,15 +110,19 @@ export class Workspace {
           class: "search-button",
           onclick: () => this.quickOpen(),
         }),
+        jobsButton(this.project, () => layout.toggleSide("jobs")),
         themeButton(signal),
         faces(this.project, () => layout.toggleSide("people")),
       ],
       stage: [this.editor.parent, this.blank, notices(this.documents, this.actions)],
-      panels: [{ name: "people", title: "People", element: this.people.element }],
+      panels: [
+        { name: "people", title: "People", element: this.people.element },
+        { name: "jobs", title: "Jobs", element: this.jobs.element },
+      ],
       status: [this.status.element, details(this.project, this.status)],
       signal,
     });
-    layout.onPanel = () => this.people.render();
+    layout.onPanel = (name) => (name === "jobs" ? this.jobs.show() : this.people.render());
     return layout;
   }
 
@@ -244,6 +250,10 @@ export class Workspace {
     // A key on a person's button is a click, which starts or stops by itself.
     const onPerson = /** @type {Element} */ (event.target).closest(".person");
     if (!onPerson || ![" ", "Enter"].includes(event.key)) this.follow.stop();
+    if (event.shiftKey && event.altKey && event.code === "KeyF" && this.jobs.format()) {
+      event.preventDefault();
+      return;
+    }
     if (!hasMod(event) || event.shiftKey) return;
     const key = event.key.toLowerCase();
     if (key === "s") this.status.saved();
