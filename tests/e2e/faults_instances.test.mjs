@@ -139,6 +139,34 @@ runRows("faults of instances", [
     },
   },
   {
+    row: "7",
+    name: "stopped with an edit unread, its author elsewhere told that it is not there → it never comes",
+    run: async (world) => {
+      const [a, b] = world.instances;
+      const { project } = world;
+      await world.settleAt(a, world.typists);
+      for (let cycle = 0; cycle < 5 * SCALE; cycle++) {
+        const old = await Raw.join(b.ws, { project });
+        old.send({ t: "open", path: "main.c" });
+        const { f, v, text } = await old.next("file");
+        b.pause();
+        old.send({ t: "edit", f, v, n: 1, c: [...(text ? [text.length] : []), [0, "late"]] });
+        await until(() => old.socket.bufferedAmount === 0, "the edit to be sent");
+        const back = await Raw.join(a.ws, { project, resume: old.me.resume, k: 2 });
+        assert.equal(back.me.cid, old.me.cid);
+        back.send({ t: "open", f });
+        assert.equal((await back.next("file")).n, 0);
+        b.resume();
+        old.close();
+        await old.end();
+        await until(async () => (await world.metric(b, "sessions")) === 0, "its end there");
+        await world.type(3);
+        for (const { doc } of world.typists) assert.ok(!doc.toString().includes("late"));
+        back.close();
+      }
+    },
+  },
+  {
     row: "11",
     name: "a rolling restart of three → exit 0, each client back within 3 s",
     world: { instances: 3, typists: 6 },

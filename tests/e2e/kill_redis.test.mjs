@@ -47,18 +47,17 @@ async function setRedisBack(world, cycles) {
   const { redis, proxies, typists } = world;
   for (let cycle = 0; cycle < cycles; cycle++) {
     await world.settleAt(world.instances[0], typists.slice(0, 2));
-    await world.settleAt(world.instances[1], typists.slice(2));
+    await world.settleAt(world.instances[1], [typists[2]]);
+    await world.settleAt(world.instances[2], [typists[3]]);
     await world.type(20);
     const kept = await redis.keep();
     await world.type(20);
     proxies[2].stall();
-    await world.type(20);
+    await world.type(20, typists.slice(0, 3));
     proxies[1].stall();
     await world.type(10, typists.slice(0, 2));
     await redis.kill();
-    for (const proxy of proxies) proxy.flow();
-    world.typeOnce();
-    await redis.startFrom(kept);
+    await world.restartFor(() => redis.startFrom(kept), cycle % 2 ? 1 : 2);
     await world.type(20);
     assert.ok(typists.every(({ resets }) => resets > cycle));
   }

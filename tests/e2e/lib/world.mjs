@@ -167,6 +167,24 @@ export class World {
     );
   }
 
+  /**
+   * Redis is started, and one instance finds it before the others do: it loads, and they come while it asks what they have.
+   * @param {() => Promise<unknown>} start @param {number} loader
+   */
+  async restartFor(start, loader) {
+    const others = this.proxies.filter((_, i) => i !== loader);
+    for (const proxy of others) proxy.refusing = true;
+    for (const proxy of this.proxies) {
+      proxy.cut(); // what was held back never arrives
+      proxy.flow();
+    }
+    const begin = this.instances[loader].log.length;
+    await start();
+    const loads = () => this.instances[loader].log.includes("load begins", begin);
+    await this.until(loads, "the load to begin");
+    for (const proxy of others) proxy.refusing = false;
+  }
+
   /** The text, as an instance tells it by HTTP. @param {import("./server.mjs").Server} server */
   async readText(server) {
     const response = await fetch(`${server.url}/api/v1/projects/${this.project}/files/${PATH}`);
