@@ -15,6 +15,16 @@ import net from "node:net";
 
 /** @typedef {"commands" | "subscriptions"} Kind */
 
+/**
+ * Ends it with a reset. Where its end was sent already a reset is refused, and node (20) then waits for the handle for ever
+ * when it exits; so that one is only closed.
+ * @param {net.Socket} socket
+ */
+function reset(socket) {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** One connection through it: two sockets, and what is held back on the way. */
 class Pair {
   /** @param {Proxy} proxy @param {net.Socket} near @param {net.Socket} far */
@@ -77,7 +87,7 @@ class Pair {
 
   end() {
     this.proxy.pairs.delete(this);
-    for (const socket of [this.near, this.far]) socket.resetAndDestroy();
+    for (const socket of [this.near, this.far]) reset(socket);
   }
 }
 
