@@ -14,7 +14,8 @@
  * has not heard of the save would take its replica for the only copy, and have it loaded again.
  *
  * What one flush holds is bounded (FILES, BYTES); a project with more takes several rounds. Each
- * instance has a few flushes at once, and so many a second of those that save something. */
+ * instance has a few flushes at once, and in any ten seconds so many of those that save something.
+ */
 #include "flush.h"
 #include "backoff.h"
 #include "detached.h"
@@ -32,11 +33,11 @@
 #define FILES 64u
 #define BYTES (16u << 20)
 #define RETRY_MOST_MS 60000u
+#define RETRY_PARTLY_MOST_MS 10000u /* where only some files fail: the others do not wait long */
 #define RELEASE_TRIES 5u
-#define UNLOAD_MS 1500u     /* after the last save: by then every instance has polled */
-#define FAILING_MOST 10000u /* projects whose failures are counted */
-#define LAST_MIN_MS 1500u   /* of a drain: what was left last is due only after a second */
-#define LAST_MOST_MS 3000u  /* what is left then is for other instances */
+#define UNLOAD_MS 1500u    /* after the last save: by then every instance has polled */
+#define LAST_MIN_MS 1500u  /* of a drain: what was left last is due only after a second */
+#define LAST_MOST_MS 3000u /* what is left then is for other instances */
 
 struct flush {
     TAILQ_ENTRY(flush) link;
@@ -45,8 +46,9 @@ struct flush {
     char project[65], epoch[EPOCH_SIZE];
     char *lease;
     uint64_t until_ms; /* a round is not begun after this */
-    bool has_token;    /* of the rate: something is saved */
+    bool is_counted;   /* for the rate: it saves something */
     bool has_failed;   /* a file could not be saved */
+    bool has_saved;    /* another could */
     bool has_more;     /* than this round takes */
     uint64_t members;
     /* The round: what is dirty, and what of it is read. */
@@ -64,8 +66,8 @@ struct flush {
 void flush_init(struct registry *registry)
 {
     TAILQ_INIT(&registry->flush.list);
-    map_init(&registry->flush.failing);
-    bucket_init(&registry->flush.bucket, registry->config.flush_rate, 0);
+    window_init(&registry->flush.window, registry->config.flush_count,
+                registry->config.flush_count_ms);
 }
 
 /* ---- the memory ---- */
@@ -95,7 +97,7 @@ void flush_close(struct registry *registry)
 {
     while (!TAILQ_EMPTY(&registry->flush.list))
         free_flush(TAILQ_FIRST(&registry->flush.list));
-    map_close(&registry->flush.failing);
+    window_close(&registry->flush.window);
 }
 
 static struct flush *find(const struct registry *registry, uint64_t id)
@@ -114,45 +116,27 @@ static struct state_ticket ticket_of(const struct flush *flush)
 
 /* ---- the end ---- */
 
-/* What did not save anything costs little. */
-static void give_back(const struct flush *flush)
-{
-    struct registry *registry = flush->registry;
-    if (!flush->has_token)
-        bucket_give_back(&registry->flush.bucket, registry->config.flush_rate);
-}
-
 static void settle(struct flush *flush, uint64_t again_ms)
 {
     struct registry *registry = flush->registry;
     struct state_ticket ticket = ticket_of(flush);
     registry->state->ops->settle(registry->state, &ticket, flush->lease, again_ms);
-    give_back(flush);
     registry->flush.claim_ms = registry->now_ms; /* more may be due */
     free_flush(flush);
-}
-
-/* How often it failed in a row, this time included, as far as this instance saw it. */
-static unsigned count_failure(struct flush *flush)
-{
-    struct map *failing = &flush->registry->flush.failing;
-    size_t len = strlen(flush->project);
-    uintptr_t tries = (uintptr_t)map_find_text(failing, flush->project, len) + 1;
-    if (tries > 1 || failing->count < FAILING_MOST)
-        map_put_text(failing, flush->project, len, (void *)tries);
-    return (unsigned)tries;
 }
 
 static void settle_failed(struct flush *flush, const char *problem)
 {
     struct registry *registry = flush->registry;
     const struct registry_config *config = &registry->config;
-    unsigned tries = count_failure(flush);
+    uint32_t tries = failing_add(&registry->failing, flush->project, registry->now_ms);
     uint64_t wait = config->save_retry_ms << (tries < 16 ? tries - 1 : 15);
-    if (wait > RETRY_MOST_MS)
-        wait = RETRY_MOST_MS;
+    uint64_t most = flush->has_saved ? RETRY_PARTLY_MOST_MS : RETRY_MOST_MS;
+    if (wait > most)
+        wait = most;
     bool is_alarm = tries == config->save_alarm_tries;
     registry->counts.save_failures++;
+    registry->counts.flush_failures++;
     registry->counts.saves_stuck += is_alarm;
     log_write(is_alarm ? LOG_ERROR : LOG_WARN, "save failed project=%s tries=%u problem=\"%s\"",
               flush->project, tries, problem ? problem : "");
@@ -161,7 +145,7 @@ static void settle_failed(struct flush *flush, const char *problem)
 
 static void settle_well(struct flush *flush, uint64_t again_ms)
 {
-    map_remove_text(&flush->registry->flush.failing, flush->project, strlen(flush->project));
+    failing_remove(&flush->registry->failing, flush->project);
     settle(flush, again_ms);
 }
 
@@ -243,7 +227,6 @@ void flush_unloaded(struct registry *registry, const struct state_unloaded *answ
     }
     registry->counts.unloads++;
     log_info("project unloaded project=%s epoch=%s", flush->project, flush->epoch);
-    give_back(flush);
     let_room_go(flush);
     flush->token = mem_strdup(answer->token ? answer->token : "");
     flush->e = answer->e;
@@ -266,7 +249,9 @@ static void store(struct flush *flush)
     struct registry *registry = flush->registry;
     struct state_ticket ticket = ticket_of(flush);
     struct repository_save save = {registry->wall_ms, flush->saves, flush->save_count};
-    flush->has_token = true;
+    if (!flush->is_counted)
+        window_take(&registry->flush.window, registry->now_ms);
+    flush->is_counted = true;
     registry->repository->ops->save(registry->repository, &ticket, &save);
     for (size_t i = 0; i < flush->save_count; i++)
         flush->saves[i].text = NULL; /* it was taken */
@@ -437,6 +422,7 @@ void flush_stored(struct registry *registry, const struct repository_saved *answ
         log_warn("files were not saved project=%s count=%zu problem=\"%s\"", flush->project,
                  answer->count - count, answer->problem ? answer->problem : "");
     }
+    flush->has_saved |= count > 0;
     if (count) {
         struct state_ticket ticket = ticket_of(flush);
         registry->state->ops->saved(registry->state, &ticket, saved, count, answer->ts);
@@ -454,10 +440,10 @@ void flush_saved(struct registry *registry, const struct state_saved *answer)
     bool has_time = registry->now_ms < flush->until_ms;
     if (answer->result != STATE_OK)
         settle_soon(flush);
-    else if (flush->has_failed)
-        settle_failed(flush, "not all files could be saved");
     else if (answer->dirty && flush->has_more && has_time)
         list_dirty(flush);
+    else if (flush->has_failed)
+        settle_failed(flush, "not all files could be saved");
     else if (answer->dirty)
         settle_well(flush, registry->config.save_after_ms);
     else
@@ -496,12 +482,12 @@ void flush_claimed(struct registry *registry, const struct state_claimed *answer
         registry->flush.is_quiet = answer->result == STATE_NO_PROJECT;
         registry->flush.claim_ms =
             registry->now_ms + every_ms / 2 + registry_random(registry) % (every_ms + 1);
-        give_back(flush);
         free_flush(flush);
         return;
     }
     registry->flush.is_quiet = false;
     registry->flush.claim_ms = registry->now_ms;
+    registry->counts.flushes++;
     snprintf(flush->project, sizeof flush->project, "%s", answer->project);
     flush->lease = mem_strdup(answer->lease);
     list_dirty(flush);
@@ -514,6 +500,16 @@ static bool is_over(const struct registry *registry)
     return since_ms >= LAST_MOST_MS || (since_ms >= LAST_MIN_MS && registry->flush.is_quiet);
 }
 
+/* Jobs of which nobody knows yet whether they save something. */
+static uint32_t count_undecided(const struct registry *registry)
+{
+    const struct flush *flush;
+    uint32_t count = 0;
+    TAILQ_FOREACH(flush, &registry->flush.list, link)
+    count += !flush->is_counted && !flush->token; /* one with a token only releases */
+    return count;
+}
+
 /* May another job be begun? At the end nobody counts, for it is soon over. */
 static bool may_claim(struct registry *registry)
 {
@@ -523,7 +519,7 @@ static bool may_claim(struct registry *registry)
         return false;
     if (registry->flush.end_ms)
         return !is_over(registry);
-    return bucket_take(&registry->flush.bucket, config->flush_rate, registry->now_ms, 1);
+    return window_has_room(&registry->flush.window, count_undecided(registry), registry->now_ms);
 }
 
 void flush_tick(struct registry *registry)

@@ -52,7 +52,8 @@ struct registry_config registry_config_default(void)
         .claim_ms = 15000,
         .look_again_ms = 10000,
         .flush_concurrency = 3,
-        .flush_rate = {1, 10},
+        .flush_count = 10,
+        .flush_count_ms = 10000,
         .save_alarm_tries = 8,
         .random = kernel_random,
     };
@@ -289,6 +290,7 @@ struct registry *registry_new(const struct registry_config *config, struct state
     map_init(&registry->query_by_id);
     TAILQ_INIT(&registry->refused_queries);
     flush_init(registry);
+    failing_init(&registry->failing, config->save_alarm_tries);
     state->sink = (struct state_sink){
         .owner = registry,
         .opened = state_opened,
@@ -325,6 +327,7 @@ void registry_free(struct registry *registry)
 {
     loader_close(registry);
     flush_close(registry);
+    failing_close(&registry->failing);
     while (!TAILQ_EMPTY(&registry->rooms))
         room_free(TAILQ_FIRST(&registry->rooms));
     while (!TAILQ_EMPTY(&registry->sessions)) {
@@ -412,6 +415,7 @@ void registry_tick(struct registry *registry, uint64_t now_ms, uint64_t wall_ms)
     degrade_tick(registry, now_ms);
     loader_tick(registry);
     flush_tick(registry);
+    failing_sweep(&registry->failing, now_ms);
     uint64_t since_ms = now_ms - registry->swept_ms;
     if (since_ms >= SWEEP_MS) {
         registry->swept_ms = now_ms;
@@ -473,5 +477,6 @@ const struct registry_counts *registry_counts(const struct registry *registry)
     struct registry_counts *counts = (struct registry_counts *)&registry->counts;
     counts->sessions = registry->session_count;
     counts->rooms = registry->room_by_id.count;
+    counts->stuck = registry->failing.stuck;
     return counts;
 }

@@ -2,10 +2,12 @@
 #ifndef WEFT_CORE_ROOT_H
 #define WEFT_CORE_ROOT_H
 
+#include "failing.h"
 #include "query.h"
 #include "rate.h"
 #include "room.h"
 #include "session.h"
+#include "window.h"
 #include "weft/base/map.h"
 #include "weft/core/registry.h"
 #include "weft/protocol/message.h"
@@ -46,13 +48,13 @@ struct registry {
     struct {
         TAILQ_HEAD(flush_list, flush) list;
         size_t count;
-        struct bucket bucket;
-        struct map failing; /* project → how often in a row, as a pointer */
-        uint64_t claim_ms;  /* not before */
-        uint64_t end_ms;    /* when everybody had left, in a drain; 0: not yet */
+        struct window window; /* of those that save something */
+        uint64_t claim_ms;    /* not before */
+        uint64_t end_ms;      /* when everybody had left, in a drain; 0: not yet */
         bool is_claiming;
         bool is_quiet; /* nothing was due when it was asked last */
     } flush;
+    struct failing failing; /* saves */
 };
 
 struct flush;

@@ -149,6 +149,17 @@ static void plan_next(struct room *room, bool failed)
         room->save.due_ms = registry->now_ms + registry->config.save_after_ms;
 }
 
+static void note_failure(struct room *room, const char *problem)
+{
+    struct registry *registry = room->registry;
+    uint32_t tries = failing_add(&registry->failing, room->project, registry->now_ms);
+    bool is_alarm = tries == registry->config.save_alarm_tries;
+    registry->counts.save_failures++;
+    registry->counts.saves_stuck += is_alarm;
+    log_write(is_alarm ? LOG_ERROR : LOG_WARN, "save failed project=%s tries=%u problem=\"%s\"",
+              room->project, tries, problem);
+}
+
 void saver_saved(struct room *room, const struct repository_saved *answer)
 {
     struct registry *registry = room->registry;
@@ -164,10 +175,9 @@ void saver_saved(struct room *room, const struct repository_saved *answer)
     }
     free(marks);
     bool failed = count < answer->count && answer->problem;
-    if (failed) {
-        registry->counts.save_failures++;
-        log_warn("save failed project=%s tries=%u problem=\"%s\"", room->project,
-                 room->save.tries + 1, answer->problem);
-    }
+    if (failed)
+        note_failure(room, answer->problem);
+    else
+        failing_remove(&registry->failing, room->project);
     plan_next(room, failed);
 }

@@ -156,6 +156,10 @@ static void make_registry(struct server *server)
     to->save_after_ms = config->save_after_ms;
     to->degraded_ms = config->degraded_ms;
     to->save_retry_ms = config->save_retry_ms;
+    to->flush_concurrency = (uint32_t)config->save_concurrency;
+    to->flush_count = (uint32_t)config->save_rate_count;
+    to->flush_count_ms = config->save_rate_ms;
+    to->save_alarm_tries = (uint32_t)config->save_alarm_tries;
     to->random = draw;
     const struct backend *backend = &server->backend;
     server->registry =

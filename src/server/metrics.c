@@ -36,7 +36,10 @@ static void print_core(struct buf *out, const struct registry_counts *counts)
           "Cursors and peers dropped for a slow reader.");
     print(out, "slow_closed_total", "counter", counts->slow_closed, "Readers too slow to keep.");
     print(out, "saves_total", "counter", counts->saves, "Files saved.");
-    print(out, "save_failures_total", "counter", counts->save_failures, "Files not saved.");
+    print(out, "save_failures_total", "counter", counts->save_failures, "Saves that failed.");
+    print(out, "saves_stuck_total", "counter", counts->saves_stuck,
+          "Projects whose saves failed many times in a row.");
+    print(out, "projects_failing", "gauge", counts->stuck, "Those whose saves still do.");
 }
 
 /* What a room does to stay in step with the other instances. */
@@ -59,8 +62,9 @@ static void print_shared(struct buf *out, const struct registry_counts *counts)
     print(out, "recoveries_total", "counter", counts->recoveries,
           "Loads after a loss, under a new epoch.");
     print(out, "unloads_total", "counter", counts->unloads, "Projects saved and unloaded.");
-    print(out, "saves_stuck_total", "counter", counts->saves_stuck,
-          "Projects whose saves failed many times in a row.");
+    print(out, "flushes_total", "counter", counts->flushes,
+          "Jobs of saving a project that were begun here.");
+    print(out, "flush_failures_total", "counter", counts->flush_failures, "Those that failed.");
 }
 
 static void print_refusals(struct buf *out, const struct registry_counts *counts)

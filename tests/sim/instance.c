@@ -134,7 +134,8 @@ static void configure(struct instance *instance, struct registry_config *config)
     config->unload_after_ms = 1000;
     config->peer_off_ms = 1000;
     config->look_again_ms = 2000;
-    config->flush_rate = (struct rate){1000, 1000};
+    config->flush_count = 1000;
+    config->flush_count_ms = 1;
     config->limits.history = 16 + world->model.config.history;
     config->limits.events = world->model.config.events;
     for (int i = 0; i < RATE_COUNT; i++)

@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include "core/rate.h"
+#include "core/window.h"
 
 static void a_burst_is_there_at_once_and_comes_back(void)
 {
@@ -36,10 +37,41 @@ static void the_rate_holds_however_often_one_asks(void)
         }
 }
 
+/* A bucket lets twice as many through after a rest. */
+static void in_no_stretch_are_more_than_the_window_has_places(void)
+{
+    struct window window;
+    uint64_t times[100], count = 0;
+    window_init(&window, 3, 1000);
+    for (uint64_t now = 5000; count < 100; now += 7 + now % 90)
+        while (count < 100 && window_has_room(&window, 0, now)) {
+            window_take(&window, now);
+            times[count++] = now;
+        }
+    for (size_t i = 3; i < 100; i++)
+        CHECK(times[i] - times[i - 3] >= 1000 && times[i] - times[i - 3] < 1200);
+    window_close(&window);
+}
+
+static void who_is_promised_a_place_counts(void)
+{
+    struct window window;
+    window_init(&window, 2, 1000);
+    CHECK(window_has_room(&window, 1, 5000));
+    CHECK(!window_has_room(&window, 2, 5000));
+    window_take(&window, 5000);
+    CHECK(window_has_room(&window, 0, 5000));
+    CHECK(!window_has_room(&window, 1, 5999));
+    CHECK(window_has_room(&window, 1, 6000));
+    window_close(&window);
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv);
     RUN(a_burst_is_there_at_once_and_comes_back);
     RUN(the_rate_holds_however_often_one_asks);
+    RUN(in_no_stretch_are_more_than_the_window_has_places);
+    RUN(who_is_promised_a_place_counts);
     return check_finish();
 }

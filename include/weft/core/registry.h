@@ -54,7 +54,8 @@ struct registry_config {
     uint64_t claim_ms;          /* one such job has so long; 15,000 */
     uint64_t look_again_ms;     /* what is saved but still in use is looked at again; 10,000 */
     uint32_t flush_concurrency; /* jobs at once; 3 */
-    struct rate flush_rate;     /* and of those that save something; 1 a second, 10 at once */
+    uint32_t flush_count;       /* and at most so many of those that save something; 10 */
+    uint64_t flush_count_ms;    /* in any stretch of so long; 10,000 */
     uint32_t save_alarm_tries;  /* failed so often in a row: an error in the log; 8 */
     uint64_t (*random)(void *owner); /* 64 random bits; tests make it predictable */
     void *random_owner;
@@ -141,8 +142,11 @@ struct registry_counts {
     uint64_t retries;                          /* calls whose outcome was unknown */
     uint64_t degraded, degraded_closed;        /* times that it was told; sessions sent away */
     uint64_t loads, load_failures, recoveries; /* recoveries: under a new epoch */
-    uint64_t unloads, saves_stuck;             /* stuck: failed save_alarm_tries times in a row */
-    uint64_t errors[64];                       /* by enum err */
+    uint64_t unloads;
+    uint64_t flushes, flush_failures; /* jobs of saving that were begun; that failed */
+    uint64_t saves_stuck;             /* projects that failed save_alarm_tries times in a row */
+    uint64_t stuck;                   /* … and still do */
+    uint64_t errors[64];              /* by enum err */
 };
 const struct registry_counts *registry_counts(const struct registry *registry);
 
