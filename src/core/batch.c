@@ -95,7 +95,7 @@ static void chain_edit(struct file *file, struct batch *batch, const struct edit
         uint64_t n = edit->n - edit->count + 1 + i;
         buf_reset(out);
         encode_edit(out, file->f, document_version(file->document) + done + i + 1, edit->cid, n,
-                    mapped.changes[i], last ? mapped.sel : NULL);
+                    mapped.changes[i], last ? mapped.sel : NULL, edit->user);
         batch->chain[done + i] = mapped.changes[i];
         batch->entries[done + i] =
             (struct state_entry){edit->cid, n, edit->k, blob_new(out->data, out->len)};

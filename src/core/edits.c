@@ -5,6 +5,7 @@
  * A cid has at most one message in flight per file; short forms of one author wait for each other
  * and become change sets on the newest text. */
 #include "edits.h"
+#include "query.h"
 #include "room.h"
 #include "root.h"
 #include "weft/base/list.h"
@@ -38,12 +39,18 @@ static void edit_free(struct edit *edit)
     free(edit->changes);
     free(edit->sel);
     free(edit->ins);
+    free(edit->user);
     free(edit);
 }
 
 void edit_end(struct file *file, struct edit *edit)
 {
+    const struct author *author = map_find(&file->authors, edit->cid);
+    bool is_logged = author && author->n >= edit->n;
     file->growth -= edit->growth;
+    if (edit->query)
+        query_amended(file->room->registry, edit->query, is_logged ? ERR_OK : ERR_BUSY,
+                      is_logged ? author->version : 0);
     edit_free(edit);
 }
 
@@ -285,6 +292,48 @@ enum err edits_accept(struct session *session, struct file *file, const struct m
 {
     return message->u.edit.is_short ? accept_short(session, file, message, error)
                                     : accept_list(session, file, message, error);
+}
+
+/* ---- edits of the server ---- */
+
+static enum err check_amendment(const struct file *file, const struct query *query,
+                                const struct author *author)
+{
+    if (strcmp(query->amend->ep, file->room->epoch) != 0)
+        return ERR_STALE;
+    if (query->amend->v > document_version(file->document) ||
+        query->amend->v < document_oldest(file->document) ||
+        change_len_before(query->amend->change) != document_len_at(file->document, query->amend->v))
+        return ERR_STALE;
+    return author->n_taken ? ERR_BUSY : ERR_OK;
+}
+
+enum err edits_amend(struct file *file, const struct query *query, uint64_t *v)
+{
+    struct author *author = file_author(file, query->amend->cid);
+    *v = author->n ? author->version : document_version(file->document);
+    if (author->n || change_does_nothing(query->amend->change))
+        return ERR_OK; /* it is in already, or there is nothing to do */
+    enum err code = check_amendment(file, query, author);
+    if (code)
+        return code;
+    struct edit *edit = mem_zalloc(sizeof *edit);
+    edit->cid = query->amend->cid;
+    edit->n = edit->count = 1;
+    edit->changes = mem_realloc_array(NULL, 1, sizeof edit->changes[0]);
+    edit->changes[0] = change_ref(query->amend->change);
+    map_over_missed(file, edit, query->amend->v);
+    struct error error = {ERR_OK, ""};
+    code = check_list(file, edit, &error);
+    if (code) {
+        edit_free(edit);
+        return code;
+    }
+    edit->query = query->id;
+    edit->user = mem_strdup(query->amend->user);
+    take(file, edit);
+    *v = 0;
+    return ERR_OK;
 }
 
 bool edits_waiting(const struct file *file, uint64_t cid)

@@ -10,6 +10,11 @@
  * ERR_OK and nothing more. */
 ERR_CHECKED enum err edits_accept(struct session *session, struct file *file,
                                   const struct message *message, struct error *error);
+/* The edit of a query: queued, and query_amended() called when it is in the log, with *v 0; or *v
+ * is the version that has it, or all that it would change, already. Nothing was done where it is an
+ * error. */
+struct query;
+ERR_CHECKED enum err edits_amend(struct file *file, const struct query *query, uint64_t *v);
 /* Has this cid edits that are not in the log yet? */
 bool edits_waiting(const struct file *file, uint64_t cid);
 /* Takes the short forms whose author has nothing else waiting any more. */

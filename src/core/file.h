@@ -34,6 +34,8 @@ struct edit {
     struct selection *sel; /* in the text after the last change; NULL = none */
     size_t growth;         /* bytes of text that it adds at most */
     bool is_unknown;       /* it was sent, and may be in the log or come into it */
+    uint64_t query;        /* id of the query that made it, not a session; 0 */
+    char *user;            /* who asked for that; NULL */
     /* The short form, until it is resolved on the newest text: count is 0. */
     uint64_t at, del;
     char *ins;

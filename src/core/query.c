@@ -1,10 +1,14 @@
 #include "query.h"
+#include "edits.h"
 #include "opens.h"
 #include "root.h"
 #include "templates.h"
 #include "weft/base/blob.h"
 #include "weft/base/list.h"
 #include "weft/base/mem.h"
+#include "weft/base/utf.h"
+#include "weft/text/change.h"
+#include "weft/text/diff.h"
 #include "weft/text/lines.h"
 #include "weft/text/path.h"
 #include <assert.h>
@@ -43,6 +47,12 @@ static void query_free(struct registry *registry, struct query *query)
     free(query->path);
     free(query->name);
     free(query->template);
+    if (query->amend) {
+        change_unref(query->amend->change);
+        free(query->amend->ep);
+        free(query->amend->user);
+        free(query->amend);
+    }
     free(query);
 }
 
@@ -99,11 +109,79 @@ void registry_query_file(struct registry *registry, const char *project, const c
     begin(registry, query, project);
 }
 
+void registry_query_file_by_id(struct registry *registry, const char *project, uint64_t f,
+                               void *owner,
+                               void (*done)(void *owner, const struct query_file *answer))
+{
+    struct query *query = query_new(registry, owner);
+    query->file_done = done;
+    query->f = f;
+    begin(registry, query, project);
+}
+
+/* ---- edits of the server ---- */
+
+static enum err check_texts(const struct registry *registry, const struct server_edit *edit)
+{
+    if (edit->len > registry->config.limits.text)
+        return ERR_TOO_BIG;
+    bool is_text = utf8_valid(edit->text, edit->len) && !memchr(edit->text, '\0', edit->len) &&
+                   !memchr(edit->text, '\r', edit->len);
+    return is_text ? ERR_OK : ERR_BAD_TEXT;
+}
+
+void registry_edit_file(struct registry *registry, const struct server_edit *edit, void *owner,
+                        void (*done)(void *owner, enum err result, uint64_t v))
+{
+    struct query *query = query_new(registry, owner);
+    query->f = edit->f;
+    query->amend = mem_zalloc(sizeof *query->amend);
+    *query->amend = (struct amendment){.ep = mem_strdup(edit->ep),
+                                       .user = mem_strdup(edit->user),
+                                       .v = edit->v,
+                                       .cid = edit->cid,
+                                       .done = done};
+    enum err code = check_texts(registry, edit);
+    if (code) {
+        refuse(registry, query, code);
+        return;
+    }
+    query->amend->change = diff_texts(edit->base, edit->base_len, edit->text, edit->len,
+                                      registry->config.limits.parts);
+    begin(registry, query, edit->project);
+}
+
+/* Told at the end of the turn. */
+static void end_amend(struct query *query, enum err result, uint64_t v)
+{
+    leave(query);
+    query->amend->at = v;
+    refuse(query->registry, query, result);
+}
+
+/* Until its edit is in the log it stays in the room, which stays for it. */
+static void amend(struct query *query, struct file *file)
+{
+    uint64_t v;
+    enum err code = edits_amend(file, query, &v);
+    if (code || v || change_does_nothing(query->amend->change))
+        end_amend(query, code, v);
+}
+
+void query_amended(struct registry *registry, uint64_t id, enum err result, uint64_t v)
+{
+    struct query *query = map_find(&registry->query_by_id, id);
+    if (query && query->room)
+        end_amend(query, result, v);
+}
+
 /* Ends a query that has no more to say than this (a creation that went well is such a one). */
 static void end(struct registry *registry, struct query *query, enum err result)
 {
     if (query->create_done)
         query->create_done(query->owner, result);
+    else if (query->amend)
+        query->amend->done(query->owner, result, query->amend->at);
     else if (query->file_done)
         query->file_done(query->owner, &(struct query_file){.result = result});
     else
@@ -127,10 +205,14 @@ void query_fail_all(struct room *room, enum err result)
     end(room->registry, query, result);
 }
 
-void query_file_ready(struct query *query, const struct file *file, enum err result)
+void query_file_ready(struct query *query, struct file *file, enum err result)
 {
     if (!file) {
         end(query->room->registry, query, result);
+        return;
+    }
+    if (query->amend) {
+        amend(query, file);
         return;
     }
     struct query_file answer = {
@@ -173,9 +255,12 @@ static void answer_project(struct query *query)
 
 static void find_file(struct query *query)
 {
-    struct file *file = room_file_at(query->room, query->path, strlen(query->path));
+    struct error error = {ERR_OK, ""};
+    struct file *file = query->path ? room_file_at(query->room, query->path, strlen(query->path))
+                                    : room_file(query->room, query->f);
     if (!file) {
-        end(query->room->registry, query, ERR_NO_FILE);
+        enum err code = query->f ? room_no_file(query->room, query->f, &error) : ERR_NO_FILE;
+        end(query->room->registry, query, code);
         return;
     }
     struct opener *opener = mem_zalloc(sizeof *opener);
@@ -226,7 +311,7 @@ void query_opened(struct query *query, const struct state_opened *answer)
         query_look(query);
     else if (waiting_for_tree(&query->wait, answer))
         return;
-    else if (query->file_done)
+    else if (query->file_done || query->amend)
         find_file(query);
     else
         answer_project(query);

@@ -5,13 +5,24 @@
 #include "room.h"
 #include "waiting.h"
 
+/* A server's edit. */
+struct amendment {
+    struct change *change; /* of the text at v */
+    char *ep, *user;
+    uint64_t v, cid;
+    void (*done)(void *owner, enum err result, uint64_t v);
+    uint64_t at; /* the version that has it */
+};
+
 struct query {
     TAILQ_ENTRY(query) link;
     struct registry *registry;
     uint64_t id;       /* request number of its calls */
     struct room *room; /* NULL where it was refused at once, and for a creation (not shared) */
     char *path;        /* of a file; else NULL */
-    uint64_t nonce;    /* of its open, however often it is asked for */
+    uint64_t f;        /* of a file that is asked for by id; else 0 */
+    struct amendment *amend;
+    uint64_t nonce; /* of its open, however often it is asked for */
     struct waiter wait;
     char *name, *template; /* of a creation in a shared state */
     bool is_creating;      /* that is asked for, and not answered yet */
@@ -20,7 +31,7 @@ struct query {
     void (*project_done)(void *owner, const struct query_project *answer);
     void (*file_done)(void *owner, const struct query_file *answer);
     void (*create_done)(void *owner, enum err result);
-    enum err result; /* of one that was refused at once, until the turn tells it */
+    enum err result; /* of one that is over, until the turn tells it */
 };
 
 /* Looks at its project, in the room that the project has now; again, too. */
@@ -33,7 +44,9 @@ void query_opened(struct query *query, const struct state_opened *answer);
 void query_created(struct registry *registry, struct query *query,
                    const struct state_created *answer);
 /* The file is there; or it cannot be had, and file is NULL. Ends the query. */
-void query_file_ready(struct query *query, const struct file *file, enum err result);
+void query_file_ready(struct query *query, struct file *file, enum err result);
+/* The edit of a query came into the log, or will not, as far as this room knows. */
+void query_amended(struct registry *registry, uint64_t id, enum err result, uint64_t v);
 /* Tells of those that were refused at once. */
 void query_answer_refused(struct registry *registry);
 /* Ends every query of a room that is over. */

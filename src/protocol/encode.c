@@ -185,7 +185,7 @@ void encode_resync(struct buf *out, uint64_t f)
 }
 
 void encode_edit(struct buf *out, uint64_t f, uint64_t v, uint64_t by, uint64_t n,
-                 const struct change *change, const struct selection *sel)
+                 const struct change *change, const struct selection *sel, const char *user)
 {
     ADD_NUMBER(out, "{\"t\":\"edit\",\"f\":", f);
     ADD_NUMBER(out, ",\"v\":", v);
@@ -195,6 +195,8 @@ void encode_edit(struct buf *out, uint64_t f, uint64_t v, uint64_t by, uint64_t 
     change_print(change, out);
     if (sel)
         add_selection(out, sel);
+    if (user)
+        ADD_TEXT(out, ",\"user\":", user);
     buf_add_char(out, '}');
 }
 

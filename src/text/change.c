@@ -158,6 +158,14 @@ size_t change_inserted_bytes(const struct change *change)
     return change->text_len;
 }
 
+bool change_does_nothing(const struct change *change)
+{
+    for (size_t i = 0; i < change->count; i++)
+        if (change->parts[i].ins >= 0)
+            return false;
+    return true;
+}
+
 bool change_equal(const struct change *a, const struct change *b)
 {
     return a->count == b->count && a->text_len == b->text_len &&

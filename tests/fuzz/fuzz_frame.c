@@ -55,7 +55,7 @@ static void check_comes_back(const struct message *message, const struct change 
     struct logged_edit edit;
     struct error error = {0};
     buf_reset(&out);
-    encode_edit(&out, message->f, 1, CID_MAX, message->n, change, message->u.edit.sel);
+    encode_edit(&out, message->f, 1, CID_MAX, message->n, change, message->u.edit.sel, NULL);
     MUST(decode_logged_edit(out.data, out.len, &edit, &error) == ERR_OK);
     MUST(edit.f == message->f && edit.v == 1 && edit.by == CID_MAX && edit.n == message->n);
     MUST(change_equal(edit.change, change));

@@ -342,7 +342,7 @@ static CHECK_UNUSED struct state_entry probe_entry(uint64_t f, uint64_t version,
 {
     struct buf message = BUF_EMPTY;
     struct change *change = change_splice(len, at, 0, text, strlen(text));
-    encode_edit(&message, f, version, by, n, change, NULL);
+    encode_edit(&message, f, version, by, n, change, NULL, NULL);
     struct state_entry entry = {
         .by = by, .n = n, .k = k, .message = blob_new(message.data, message.len)};
     change_unref(change);

@@ -318,7 +318,7 @@ static struct blob *entry(uint64_t v, uint64_t by, uint64_t n, size_t len, size_
 {
     struct change *change = change_splice(len, at, 0, text, strlen(text));
     struct buf out = BUF_EMPTY;
-    encode_edit(&out, 1, v, by, n, change, NULL);
+    encode_edit(&out, 1, v, by, n, change, NULL, NULL);
     struct blob *blob = blob_new(out.data, out.len);
     buf_close(&out);
     change_unref(change);

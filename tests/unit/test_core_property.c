@@ -482,7 +482,7 @@ static void other_instance(struct model *model, struct model_file *file)
         struct change *change = fitting_change(text);
         struct buf buf = BUF_EMPTY;
         uint64_t by = 999999999999 - others++;
-        encode_edit(&buf, file->f, file->version + 1, by, 1, change, NULL);
+        encode_edit(&buf, file->f, file->version + 1, by, 1, change, NULL, NULL);
         model_log(file, blob_new(buf.data, buf.len), by, 1);
         buf_close(&buf);
         change_unref(change);

@@ -122,10 +122,10 @@ static void a_file_has_its_messages(void)
     struct change *change;
     const struct selection sel = {.count = 2, .pos = {4, 4}};
     REQUIRE(decode_change("[3,[0,\"u\"],4]", 13, &limits, &change, NULL) == ERR_OK);
-    encode_edit(&out, 3, 1843, 31, 17, change, &sel);
+    encode_edit(&out, 3, 1843, 31, 17, change, &sel, NULL);
     EXPECT("{\"t\":\"edit\",\"f\":3,\"v\":1843,\"by\":31,\"n\":17,\"c\":[3,[0,\"u\"],4],"
            "\"sel\":[4,4]}");
-    encode_edit(&out, 3, 1843, 31, 17, change, NULL);
+    encode_edit(&out, 3, 1843, 31, 17, change, NULL, NULL);
     EXPECT("{\"t\":\"edit\",\"f\":3,\"v\":1843,\"by\":31,\"n\":17,\"c\":[3,[0,\"u\"],4]}");
     change_unref(change);
     encode_ack(&out, 3, 1843, 17);

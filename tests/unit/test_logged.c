@@ -30,7 +30,7 @@ static void an_entry_says_what_was_encoded(void)
     struct selection sel = {.count = 2, .pos = {5, 6}};
     struct buf out = BUF_EMPTY;
     struct logged_edit edit;
-    encode_edit(&out, 3, NUMBER_MAX, CID_MAX, 17, change, &sel);
+    encode_edit(&out, 3, NUMBER_MAX, CID_MAX, 17, change, &sel, NULL);
     CHECK_EQ_INT(decode(out.data, out.len, &edit), ERR_OK);
     CHECK_EQ_INT(edit.f, 3);
     CHECK_EQ_INT(edit.v, NUMBER_MAX);
@@ -58,7 +58,7 @@ static void what_was_accepted_is_read_back_however_large(void)
     buf_add_text(&text, "\"]]");
     limits.frame *= 2;
     REQUIRE(decode_change(text.data, text.len, &limits, &change, NULL) == ERR_OK);
-    encode_edit(&out, 1, 1, 1, 1, change, NULL);
+    encode_edit(&out, 1, 1, 1, 1, change, NULL, NULL);
     REQUIRE(decode(out.data, out.len, &edit) == ERR_OK);
     CHECK(change_equal(edit.change, change));
     CHECK_EQ_INT(change_len_after(edit.change), LINES);

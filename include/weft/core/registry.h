@@ -126,6 +126,27 @@ void registry_query_project(struct registry *registry, const char *project, void
                             void (*done)(void *owner, const struct query_project *answer));
 void registry_query_file(struct registry *registry, const char *project, const char *path,
                          void *owner, void (*done)(void *owner, const struct query_file *answer));
+/* The same by id, whatever its path is now. */
+void registry_query_file_by_id(struct registry *registry, const char *project, uint64_t f,
+                               void *owner,
+                               void (*done)(void *owner, const struct query_file *answer));
+/* A new text of a whole file, made of the one that it had at a version: what is different goes into
+ * the log as one edit, mapped over what others typed since, once for each cid. */
+struct server_edit {
+    const char *project, *ep;
+    uint64_t f, v;
+    const char *base; /* the text at v; valid UTF-8, '\n' only, as the other */
+    size_t base_len;
+    const char *text;
+    size_t len;
+    uint64_t cid;     /* new, of this edit alone; it may be made again under it */
+    const char *user; /* for whom */
+};
+/* ERR_OK and the version that has it (0: not known), also where it was in already or nothing is
+ * different; STALE (the version, or the epoch, is over), BUSY (not known; make it again),
+ * NO_PROJECT, NO_FILE, GONE, TOO_BIG, BAD_TEXT, INTERNAL. */
+void registry_edit_file(struct registry *registry, const struct server_edit *edit, void *owner,
+                        void (*done)(void *owner, enum err result, uint64_t v));
 /* ERR_OK, EXISTS, NO_FILE (no such template), BAD_MESSAGE (bad id), BUSY. name may be NULL. */
 void registry_create_project(struct registry *registry, const char *project, const char *name,
                              const char *template, void *owner,

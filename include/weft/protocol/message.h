@@ -179,9 +179,10 @@ void encode_synced(struct buf *out, const struct request_id *q, uint64_t f, uint
                    uint64_t s);
 void encode_resync(struct buf *out, uint64_t f);
 
-/* The log entry, and what every other subscriber receives; sel may be NULL. */
+/* The log entry, and what every other subscriber receives; sel may be NULL. user: who asked for an
+ * edit that the server made; else NULL. */
 void encode_edit(struct buf *out, uint64_t f, uint64_t v, uint64_t by, uint64_t n,
-                 const struct change *change, const struct selection *sel);
+                 const struct change *change, const struct selection *sel, const char *user);
 void encode_ack(struct buf *out, uint64_t f, uint64_t v, uint64_t n);
 void encode_check(struct buf *out, const struct request_id *q, uint64_t f, uint64_t v, uint64_t len,
                   uint32_t crc);

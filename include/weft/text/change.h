@@ -45,6 +45,7 @@ size_t change_len_before(const struct change *change);
 size_t change_len_after(const struct change *change);
 size_t change_parts(const struct change *change);
 size_t change_inserted_bytes(const struct change *change);
+bool change_does_nothing(const struct change *change); /* keeps all */
 bool change_equal(const struct change *a, const struct change *b);
 
 /* Each returns a new change, or another reference to the one given where the other does nothing.
