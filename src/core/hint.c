@@ -5,7 +5,7 @@
 static const char *const names[HINT_KINDS] = {
     [HINT_EDITS] = "edits", [HINT_EVENT] = "event",       [HINT_JOIN] = "join",
     [HINT_LEAVE] = "leave", [HINT_PRESENCE] = "presence", [HINT_SAVED] = "saved",
-    [HINT_READY] = "ready", [HINT_ASK] = "ask",
+    [HINT_READY] = "ready", [HINT_ASK] = "ask",           [HINT_OUTPUT] = "output",
 };
 
 /* The next word of the line that ends at end; false where there is none, it does not fit,

@@ -119,6 +119,14 @@ static void on_presence(struct room *room, struct hint *hint)
             presence_heard(room, &cursor);
 }
 
+static void on_output(struct room *room, struct hint *hint)
+{
+    const char *line;
+    size_t len;
+    while ((line = hint_line(hint, &len)))
+        room_print(room, line, len);
+}
+
 static void on_saved(struct room *room, struct hint *hint)
 {
     (void)hint;
@@ -126,8 +134,9 @@ static void on_saved(struct room *room, struct hint *hint)
 }
 
 static void (*const handlers[HINT_KINDS])(struct room *room, struct hint *hint) = {
-    [HINT_EDITS] = on_edits, [HINT_EVENT] = on_event, [HINT_JOIN] = on_join,
-    [HINT_LEAVE] = on_leave, [HINT_SAVED] = on_saved, [HINT_PRESENCE] = on_presence,
+    [HINT_EDITS] = on_edits,   [HINT_EVENT] = on_event, [HINT_JOIN] = on_join,
+    [HINT_LEAVE] = on_leave,   [HINT_SAVED] = on_saved, [HINT_PRESENCE] = on_presence,
+    [HINT_OUTPUT] = on_output,
 };
 
 /* ---- any ---- */

@@ -333,6 +333,19 @@ void room_post(struct room *room, struct blob *message, struct blob *own, uint64
     room_mark_dirty(room);
 }
 
+void room_print(struct room *room, const char *line, size_t len)
+{
+    struct error error = {ERR_OK, ""};
+    struct session *session, *next;
+    if (decode_job_output(line, len, &error))
+        return;
+    struct blob *message = blob_new(line, len);
+    room_flush(room); /* that it runs was posted before */
+    LIST_EACH_SAFE(session, &room->sessions, of_room, next)
+    session_push(session, blob_ref(message), QUEUE_PRESENCE, 0);
+    blob_unref(message);
+}
+
 void room_flush(struct room *room)
 {
     room_deliver(room, &room->outbox, QUEUE_PLAIN);

@@ -157,6 +157,8 @@ void room_serve_openers(struct room *room);
 
 /* Adds a message for everybody (own in its place for by). Takes the references. */
 void room_post(struct room *room, struct blob *message, struct blob *own, uint64_t by);
+/* Passes on a piece of what a job prints, if it is one; who reads slowly loses it. */
+void room_print(struct room *room, const char *line, size_t len);
 /* Gives what was posted to the sessions' queues. */
 void room_flush(struct room *room);
 /* Gives what is in the outbox to them, and clears it. */

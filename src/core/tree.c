@@ -352,24 +352,44 @@ void tree_catch_up(struct room *room)
         read_events(room);
 }
 
-static void apply_event(struct room *room, uint64_t e, struct blob *message)
+static void apply_fs(struct room *room, uint64_t e, const struct relayed_fs *fs)
 {
     static const enum state_tree_op ops[] = {
         [FS_CREATE] = TREE_CREATE, [FS_RENAME] = TREE_RENAME, [FS_DELETE] = TREE_DELETE};
+    struct made made = {.utf16_len = fs->len, .size = fs->len, .eol = fs->eol};
+    for (size_t i = 0; fs->event.e == e && i < fs->event.count; i++)
+        apply(room, ops[fs->event.op], &fs->event.entries[i], &made);
+}
+
+/* An event that changes nothing here is only passed on. */
+static void apply_event(struct room *room, uint64_t e, struct blob *message)
+{
     struct relayed_fs fs;
     struct error error = {ERR_OK, ""};
+    uint64_t number = 0;
     enum err code = decode_fs(message->data, message->len, &fs, &error);
-    if (code) {
+    if (code == ERR_OK) {
+        apply_fs(room, e, &fs);
+        relayed_fs_close(&fs);
+    } else if (code == ERR_UNKNOWN_TYPE) {
+        error_clear(&error);
+        code = decode_event(message->data, message->len, &number, &error);
+    }
+    if (code || (number && number != e)) {
         log_error("an event cannot be understood project=%s e=%" PRIu64 " problem=\"%s\"",
                   room->project, e, error.text);
         room->e = e;
         return;
     }
-    struct made made = {.utf16_len = fs.len, .size = fs.len, .eol = fs.eol};
-    for (size_t i = 0; fs.event.e == e && i < fs.event.count; i++)
-        apply(room, ops[fs.event.op], &fs.event.entries[i], &made);
-    relayed_fs_close(&fs);
     applied(room, e, blob_ref(message));
+}
+
+void tree_event(struct room *room, uint64_t e, struct blob *message)
+{
+    if (e == room->e + 1 && !room->events.id && !room->events.retry_ms)
+        apply_event(room, e, message);
+    else if (e > room->e)
+        tree_catch_up(room);
 }
 
 /* Those whose event has come by. */

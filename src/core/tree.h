@@ -17,6 +17,9 @@ void tree_free_requests(struct room *room);
 /* Shared states: there may be events after the room's; they are read and applied in order. */
 void tree_catch_up(struct room *room);
 void tree_events(struct room *room, const struct state_events *answer);
+/* An event that the room hears of by itself: applied where it is the next one, else they are read.
+ */
+void tree_event(struct room *room, uint64_t e, struct blob *message);
 /* Makes again the calls whose outcome is unknown and whose time has come. */
 void tree_retry(struct room *room, uint64_t now_ms);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 static const struct prescan most_fs = {.keys = 64, .elements = SIZE_MAX, .depth = 16};
+static const struct prescan most_event = {.keys = 64, .elements = 64, .depth = 16};
 static const struct prescan most_short = {
     .keys = 64, .elements = 4 * (size_t)RANGES_MAX, .depth = 16};
 
@@ -124,6 +125,46 @@ void relayed_fs_close(struct relayed_fs *fs)
     free((void *)fs->event.entries);
     json_decref(fs->parsed);
     *fs = (struct relayed_fs){0};
+}
+
+/* ---- jobs ---- */
+
+enum err decode_event(const char *data, size_t len, uint64_t *e, struct error *error)
+{
+    json_t *object;
+    enum err err = parse_json(data, len, &most_event, &object, error);
+    if (err != ERR_OK)
+        return err;
+    if (!is_type(object, "job"))
+        err = error_set(error, ERR_UNKNOWN_TYPE, "no event that is passed on");
+    else if (!parse_number(json_object_get(object, "e"), 1, NUMBER_MAX, e))
+        err = error_set(error, ERR_BAD_MESSAGE, "an event without a right e");
+    json_decref(object);
+    return err;
+}
+
+static bool is_job_id(const json_t *value)
+{
+    const char *id = json_string_value(value);
+    return id && *id && json_string_length(value) < JOB_ID_MAX &&
+           strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789") == json_string_length(value);
+}
+
+enum err decode_job_output(const char *data, size_t len, struct error *error)
+{
+    uint64_t i;
+    json_t *object;
+    enum err err = parse_json(data, len, &most_event, &object, error);
+    if (err != ERR_OK)
+        return err;
+    const json_t *out = json_object_get(object, "out");
+    if (!is_type(object, "job") || json_object_size(object) != 4 ||
+        !is_job_id(json_object_get(object, "job")) ||
+        !parse_number(json_object_get(object, "i"), 0, NUMBER_MAX, &i) || !json_is_string(out) ||
+        json_string_length(out) > JOB_OUT_MAX)
+        err = error_set(error, ERR_BAD_MESSAGE, "a piece of output that is none");
+    json_decref(object);
+    return err;
 }
 
 /* ---- cursor ---- */

@@ -187,6 +187,44 @@ static void what_is_no_person_is_refused(void)
             CHECK_FAIL("taken: %s", bad[i]);
 }
 
+#define JOB(rest) "{\"t\":\"job\"," rest "}"
+
+static void an_event_that_is_passed_on_has_its_number(void)
+{
+    struct error error = {ERR_OK, ""};
+    static const char text[] = JOB("\"e\":7,\"job\":\"j1\",\"state\":\"done\"");
+    static const char none[] = JOB("\"job\":\"j1\"");
+    static const char other[] = "{\"t\":\"edit\",\"e\":7}";
+    uint64_t e = 0;
+    CHECK_EQ_INT(decode_event(text, strlen(text), &e, &error), ERR_OK);
+    CHECK_EQ_INT(e, 7);
+    CHECK_EQ_INT(decode_event(none, strlen(none), &e, &error), ERR_BAD_MESSAGE);
+    CHECK_EQ_INT(decode_event(other, strlen(other), &e, &error), ERR_UNKNOWN_TYPE);
+    CHECK_EQ_INT(decode_event("[", 1, &e, &error), ERR_BAD_JSON);
+}
+
+static void a_piece_of_output_is_nothing_else(void)
+{
+    static const struct {
+        const char *text;
+        enum err code;
+    } cases[] = {
+        {JOB("\"job\":\"j1\",\"i\":0,\"out\":\"a\\n\""), ERR_OK},
+        {JOB("\"job\":\"j1\",\"i\":0,\"out\":\"\",\"e\":1"), ERR_BAD_MESSAGE},
+        {JOB("\"job\":\"j1\",\"i\":0"), ERR_BAD_MESSAGE},
+        {JOB("\"job\":\"J1\",\"i\":0,\"out\":\"a\""), ERR_BAD_MESSAGE},
+        {JOB("\"job\":\"j123456789012345678901234\",\"i\":0,\"out\":\"a\""), ERR_BAD_MESSAGE},
+        {JOB("\"job\":\"j1\",\"i\":-1,\"out\":\"a\""), ERR_BAD_MESSAGE},
+        {JOB("\"job\":\"j1\",\"i\":0,\"out\":7"), ERR_BAD_MESSAGE},
+        {"{\"t\":\"edit\",\"job\":\"j1\",\"i\":0,\"out\":\"a\"}", ERR_BAD_MESSAGE},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct error error = {ERR_OK, ""};
+        if (decode_job_output(cases[i].text, strlen(cases[i].text), &error) != cases[i].code)
+            CHECK_FAIL("%s", cases[i].text);
+    }
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv);
@@ -197,5 +235,7 @@ int main(int argc, char **argv)
     RUN(what_is_no_cursor_is_refused);
     RUN(a_person_is_taken_apart);
     RUN(what_is_no_person_is_refused);
+    RUN(an_event_that_is_passed_on_has_its_number);
+    RUN(a_piece_of_output_is_nothing_else);
     return check_finish();
 }

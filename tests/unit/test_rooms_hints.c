@@ -294,6 +294,66 @@ static void whatever_is_said_on_the_channel_no_text_changes(void)
     end();
 }
 
+/* ---- events that are passed on, and what jobs print ---- */
+
+/* As the scripts of jobs do it: into the log, and told to everybody by "-". */
+static void log_event(const char *text)
+{
+    struct model_project *project = model_find(&rooms.model, "demo");
+    REQUIRE(project->event_count < project->event_room);
+    project->events[project->event_count++] = blob_new(text, strlen(text));
+    project->e++;
+    project->tick++;
+}
+
+static void drop_event(void)
+{
+    struct model_project *project = model_find(&rooms.model, "demo");
+    blob_unref(project->events[--project->event_count]);
+}
+
+static void what_is_no_change_of_the_tree_is_passed_on(void)
+{
+    two_readers();
+    say(ann, "{\"t\":\"create\",\"path\":\"b\"}");
+    json_array_clear(bob->inbox);
+    json_array_clear(ann->inbox);
+    log_event("{\"t\":\"job\",\"e\":2,\"job\":\"j1\",\"state\":\"queued\"}");
+    char hint[200];
+    snprintf(hint, sizeof hint, "event %s %" PRIu64 " - 2 0", epoch(), tick());
+    forge(there, hint, strlen(hint));
+    forge(here, hint, strlen(hint));
+    forge(here, hint, strlen(hint));
+    CHECK_EQ_STR(string(expect(bob, "job"), "state"), "queued");
+    CHECK_EQ_STR(string(expect(ann, "job"), "job"), "j1");
+    quiet(ann);
+    CHECK_EQ_INT(room_of(here)->e, 2);
+    struct conn *late = join(there, "Late");
+    CHECK_EQ_INT(number(expect(late, "welcome"), "e"), 2);
+    drop_event();
+    end();
+}
+
+static void what_a_job_prints_is_passed_on_if_it_is_that(void)
+{
+    two_readers();
+    static const char *const bodies[] = {
+        "{\"t\":\"job\",\"job\":\"j1\",\"i\":0,\"out\":\"gcc\"}\n"
+        "{\"t\":\"job\",\"job\":\"j1\",\"i\":1,\"out\":\"done\"}",
+        "{\"t\":\"fs\",\"e\":9,\"op\":\"delete\",\"f\":1,\"path\":\"main.c\"}",
+        "{\"t\":\"job\",\"e\":9,\"job\":\"j1\",\"state\":\"done\"}", "not json", ""};
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        char hint[600];
+        snprintf(hint, sizeof hint, "output %s 0 - 0 0\n%s", epoch(), bodies[i]);
+        forge(there, hint, strlen(hint));
+    }
+    CHECK_EQ_STR(string(expect(bob, "job"), "out"), "gcc");
+    CHECK_EQ_STR(string(expect(bob, "job"), "out"), "done");
+    quiet(bob);
+    CHECK_EQ_INT(room_of(there)->e, 0);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv);
@@ -308,5 +368,7 @@ int main(int argc, char **argv)
     RUN(nobody_is_sent_away_by_a_forged_hint);
     RUN(a_forged_cursor_is_clamped_and_moves_no_local_one);
     RUN(whatever_is_said_on_the_channel_no_text_changes);
+    RUN(what_is_no_change_of_the_tree_is_passed_on);
+    RUN(what_a_job_prints_is_passed_on_if_it_is_that);
     return check_finish();
 }

@@ -34,6 +34,7 @@ enum hint_kind {
     HINT_SAVED,    /* line: the saved message */
     HINT_READY,    /* the project was loaded: open it now; a: epoch number */
     HINT_ASK,      /* offer what you have; no tick, epoch "-" */
+    HINT_OUTPUT,   /* lines: what jobs print, as clients receive it; no tick */
     HINT_KINDS
 };
 

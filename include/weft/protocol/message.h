@@ -18,6 +18,8 @@ struct rope;
 #define NUMBER_MAX 9007199254740991u /* 2^53 - 1 */
 #define CID_MAX 281474976710655u     /* 2^48 - 1 */
 #define COLORS 10                    /* a person may have one of */
+#define JOB_ID_MAX 24                /* bytes of a job's id, and one */
+#define JOB_OUT_MAX 16384            /* bytes of one piece of what a job prints */
 #define RANGES_MAX 256               /* the most that limits.ranges may be set to */
 
 enum message_type {
@@ -238,6 +240,11 @@ ERR_CHECKED enum err decode_fs(const char *data, size_t len, struct relayed_fs *
                                struct error *error);
 /* Needed after ERR_OK only. */
 void relayed_fs_close(struct relayed_fs *fs);
+
+/* An event that is passed on as it stands ({"t":"job",…}): only that it is one, and its number. */
+ERR_CHECKED enum err decode_event(const char *data, size_t len, uint64_t *e, struct error *error);
+/* A piece of what a job prints, exactly {"t":"job","job":…,"i":…,"out":…}. */
+ERR_CHECKED enum err decode_job_output(const char *data, size_t len, struct error *error);
 
 struct relayed_cursor {
     uint64_t f, v, by; /* f = 0: no file */
