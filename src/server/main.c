@@ -159,6 +159,7 @@ static void make_registry(struct server *server)
     to->flush_concurrency = (uint32_t)config->save_concurrency;
     to->flush_count = (uint32_t)config->save_rate_count;
     to->flush_count_ms = config->save_rate_ms;
+    to->claim_ms = config->save_lease_ms;
     to->save_alarm_tries = (uint32_t)config->save_alarm_tries;
     to->random = draw;
     const struct backend *backend = &server->backend;

@@ -151,6 +151,22 @@ static void print_mongo(struct buf *out, struct mongo *mongo)
           "1 from a call that failed to one that did not.");
 }
 
+static void print_turns(struct buf *out, const struct lag *lag)
+{
+    uint64_t sum = 0;
+    buf_add_text(out, "# HELP weft_turn_seconds How long the loop was busy at a time.\n"
+                      "# TYPE weft_turn_seconds histogram\n");
+    for (int i = 0; i < LAG_BUCKETS; i++) {
+        sum += lag->turns[i];
+        if (i < LAG_BUCKETS - 1)
+            buf_printf(out, "weft_turn_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
+                       (double)(250u << i) / 1e6, sum);
+    }
+    buf_printf(out, "weft_turn_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", sum);
+    buf_printf(out, "weft_turn_seconds_sum %g\n", (double)lag->turns_us / 1e6);
+    buf_printf(out, "weft_turn_seconds_count %" PRIu64 "\n", sum);
+}
+
 static void print_process(struct buf *out, const struct lag *lag)
 {
     uv_rusage_t usage;
@@ -168,6 +184,7 @@ static void print_process(struct buf *out, const struct lag *lag)
                "# HELP weft_loop_lag_seconds How late the loop was, at worst, in the last 5 s.\n"
                "# TYPE weft_loop_lag_seconds gauge\nweft_loop_lag_seconds %g\n",
                (double)lag_worst_ms(lag) / 1e3);
+    print_turns(out, lag);
     print(out, "log_lost_total", "counter", log_lost(), "Log lines that found no room.");
 }
 

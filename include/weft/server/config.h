@@ -24,7 +24,7 @@ struct config {
     uint64_t log_level; /* enum log_level */
     uint64_t log_json;
     uint64_t save_after_ms, save_retry_ms;
-    uint64_t save_concurrency, save_rate_count, save_rate_ms, save_alarm_tries;
+    uint64_t save_concurrency, save_rate_count, save_rate_ms, save_alarm_tries, save_lease_ms;
     uint64_t drain_in_ms, drain_spread_ms;
     struct limits limits;
     struct rate rates[RATE_COUNT];
