@@ -200,6 +200,7 @@ static void move_timestamp(struct mongo_session *session, const struct errand *e
 
 void mongo_save(struct mongo_session *session, struct errand *errand)
 {
+    failpoint_hit("before_save");
     size_t count = errand->u.save.count, saved = 0;
     struct repository_file_saved *marks = arena_alloc(&errand->arena, (count + 1) * sizeof *marks);
     for (size_t i = 0; i < count; i++) {

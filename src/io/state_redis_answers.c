@@ -311,6 +311,7 @@ static void answer_polled(struct answer *answer)
 static void answer_checkpointed(struct answer *answer)
 {
     const struct call *call = answer->call;
+    failpoint_hit("after_checkpoint");
     sink_of(answer)->checkpointed(sink_of(answer)->owner,
                                   &(struct state_checkpointed){call->room, call->request, call->f,
                                                                plain(answer), call->version});

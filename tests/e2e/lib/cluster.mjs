@@ -67,16 +67,17 @@ export class Cluster {
  * @property {() => number} random
  * @property {object} [config] over what is set above
  * @property {Record<string, string>} [env]
+ * @property {string[]} [stores] MongoDB, one for each instance
  * @property {import("./netns.mjs").Island} [island] where the first one runs
  *
  * @param {{after: (fn: () => Promise<void>) => void}} t @param {Options} options
  */
-export async function startCluster(t, { urls, random, config, env, island }) {
+export async function startCluster(t, { urls, random, config, env, stores, island }) {
   const instances = [];
   for (const [i, url] of urls.entries()) {
     const server = new Server(await mkdtemp(path.join(tmpdir(), "weft-test-")), {
       config: merge(CONFIG, config),
-      env: { ...env, REDIS_URL: url },
+      env: { ...env, REDIS_URL: url, ...(stores && { MONGODB_URI: stores[i] }) },
       ...(i === 0 && island && { wrap: island.wrap, host: island.host }),
     });
     t.after(() => server.remove());

@@ -20,27 +20,31 @@ import { ChangeSet, Text } from "@codemirror/state";
  * @property {Entry[]} log of the present epoch, as far back as it goes
  * @property {{v: number, text: string}} first a text from which on it is folded
  * @property {Record<string, string>} texts final texts by where they were read
+ * @property {Map<number, string>} [stored] version → text, as a store had it meanwhile
  *
  * @param {History} history
  * @returns {{faults: string[], acked: number, tokens: number}}
  */
-export function checkHistory({ typists, log, first, texts }) {
+export function checkHistory({ typists, log, first, texts, stored = new Map() }) {
   const faults = typists.flatMap((typist) => typist.faults);
   const fault = (/** @type {string} */ text) => faults.push(text);
-  const fold = foldLog(log, first, fault);
+  const fold = foldLog(log, first, stored, fault);
   checkNumbers(typists, log, fault);
   for (const typist of typists)
     for (const [v, text] of typist.seen)
       if (fold.at.get(v) !== undefined && fold.at.get(v) !== text)
         fault(`I3: typist ${typist.options.id} saw another text at version ${v}`);
+  for (const [v, text] of stored)
+    if (fold.at.has(v) && fold.at.get(v) !== text)
+      fault(`I3: the store had another text at version ${v}`);
   comparePast(typists, fault);
   for (const [where, text] of Object.entries(texts))
     if (text !== fold.text) fault(`I4: the text of ${where} is not the fold of the log`);
   return { faults, ...checkTokens(typists, fold.text, fault) };
 }
 
-/** @param {Entry[]} log @param {{v: number, text: string}} first @param {(text: string) => void} fault */
-function foldLog(log, first, fault) {
+/** @param {Entry[]} log @param {{v: number, text: string}} first @param {Map<number, string>} stored @param {(text: string) => void} fault */
+function foldLog(log, first, stored, fault) {
   let text = Text.of(first.text.split("\n"));
   /** @type {Map<number, string>} */
   const at = new Map();
@@ -51,7 +55,7 @@ function foldLog(log, first, fault) {
       fault(`I2: the entry of version ${begin + i} in the log has version ${entry.v}`);
     if (entry.v <= first.v) return;
     text = ChangeSet.fromJSON(entry.c).apply(text);
-    if (entry.v % 16 === 0) at.set(entry.v, text.toString());
+    if (entry.v % 16 === 0 || stored.has(entry.v)) at.set(entry.v, text.toString());
   });
   return { text: text.toString(), at };
 }

@@ -10,6 +10,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { MongoClient } from "mongodb";
 import { until } from "./wait.mjs";
 
 const top = path.join(path.dirname(fileURLToPath(import.meta.url)), "../../..");
@@ -56,6 +57,12 @@ export class Mongo {
     await until(() => answers(this.port), "MongoDB to answer");
   }
 
+  /** The database, as any other program reads it. */
+  get db() {
+    this.client ??= new MongoClient(this.uri, { serverSelectionTimeoutMS: 2000 });
+    return this.client.db();
+  }
+
   async kill() {
     const { process: child } = this;
     this.process = null;
@@ -65,6 +72,7 @@ export class Mongo {
   }
 
   async remove() {
+    await this.client?.close();
     await this.kill();
     await rm(this.folder, { recursive: true, force: true });
   }

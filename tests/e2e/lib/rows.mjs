@@ -3,6 +3,7 @@
  * the history checker at the end. WEFT_ROW=24 runs one row.
  */
 import test from "node:test";
+import { NO_MONGO } from "./mongo.mjs";
 import { SEED } from "./random.mjs";
 import { NO_REDIS } from "./redis.mjs";
 import { startWorld } from "./world.mjs";
@@ -28,7 +29,8 @@ export function runRows(area, rows, width = 8) {
 }
 
 /** @param {Row} row @param {number} seed @returns {[string, object, (t: any) => Promise<void>]} */
-function asTest({ row, name, world: options, skip = false, run }, seed) {
+function asTest({ row, name, world: options, run, ...more }, seed) {
+  const skip = more.skip || (options?.saved ? NO_MONGO : false);
   const play = async (/** @type {any} */ t) => {
     const world = await startWorld(t, { seed, ...options });
     await run(world);

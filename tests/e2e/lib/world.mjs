@@ -10,7 +10,9 @@
 import assert from "node:assert/strict";
 import { startCluster } from "./cluster.mjs";
 import { checkHistory } from "./history.mjs";
+import { startFakeMongo } from "./fake_mongo.mjs";
 import { startFakeRedis } from "./fake_redis.mjs";
+import { startMongo } from "./mongo.mjs";
 import { startIsland } from "./netns.mjs";
 import { startProxy } from "./proxy.mjs";
 import { SEED, generator } from "./random.mjs";
@@ -31,6 +33,8 @@ const PATH = "main.c";
  * @property {number} [typists] default 4
  * @property {boolean} [proxied] a proxy stands between each instance and Redis
  * @property {boolean} [fakes] or a fake Redis
+ * @property {boolean} [saved] to MongoDB; a fake one stands before it, for each instance
+ * @property {string} [mongoQuery] options of its URI
  * @property {boolean} [islanded] instance 0 is on a network of its own
  * @property {string[]} [passing] errors after which typists try again
  * @property {boolean} [mayReset] history may be lost: another epoch is no fault
@@ -52,6 +56,12 @@ export class World {
     this.proxies = [];
     /** @type {import("./fake_redis.mjs").FakeRedis[]} */
     this.fakes = [];
+    /** @type {import("./fake_mongo.mjs").FakeMongo[]} */
+    this.stores = [];
+    /** What MongoDB had of the file, in this epoch: version → text. @type {Map<number, string>} */
+    this.shelf = new Map();
+    /** @type {string[]} */
+    this.storeFaults = [];
     /** @type {Typist[]} */
     this.typists = [];
   }
@@ -62,7 +72,8 @@ export class World {
   }
 
   async start() {
-    const { instances = 2, typists = 4, proxied, fakes, islanded, config, env } = this.options;
+    const { instances = 2, typists = 4, proxied, fakes, saved, islanded } = this.options;
+    const { config, env } = this.options;
     const { t, random } = this;
     this.island = islanded ? await startIsland(t) : undefined;
     this.redis = await startRedis(t, { ...this.options.redis, also: this.island?.redis });
@@ -72,9 +83,16 @@ export class World {
     const at = (/** @type {number} */ i) => this.proxies[i] ?? this.fakes[i] ?? this.redis;
     const urls = Array.from({ length: instances }, (_, i) => at(i).url);
     if (this.island) urls[0] = `redis://${this.island.redis}:${port}`;
+    if (saved) this.mongo = await startMongo(t);
+    for (let i = 0; i < instances && saved; i++)
+      this.stores.push(await startFakeMongo(t, this.mongo.port));
+    const stores = saved
+      ? this.stores.map(({ uri }) => `${uri}?${this.options.mongoQuery ?? ""}`)
+      : undefined;
     const { island } = this;
-    this.cluster = await startCluster(t, { urls, random, config, env, island });
+    this.cluster = await startCluster(t, { urls, random, config, env, stores, island });
     await this.cluster.makeFile(this.project, PATH);
+    if (saved) this.watchStore();
     this.t.after(() => this.typists.forEach((typist) => typist.stop()));
     for (let i = 0; i < typists; i++) this.addTypist();
     await this.allOpen();
@@ -220,9 +238,40 @@ export class World {
     return Number(match[1]);
   }
 
+  /** The project's file in MongoDB. */
+  stored(path = PATH) {
+    return this.mongo.db.collection("files").findOne({ project: this.project, path });
+  }
+
+  /** Looks, as long as the test runs, that what is stored only goes forward. */
+  async watchStore() {
+    let last = { epoch: 0, rev: 0 };
+    let isOver = false;
+    this.t.after(() => void (isOver = true));
+    while (!isOver) {
+      const now = await this.stored().catch(() => null);
+      if (now && (now.epoch < last.epoch || (now.epoch === last.epoch && now.rev < last.rev)))
+        this.storeFaults.push(`${last.epoch}/${last.rev} was stored, then ${now.epoch}/${now.rev}`);
+      if (now && now.epoch > last.epoch) this.shelf.clear();
+      if (now) {
+        last = /** @type {any} */ (now);
+        this.shelf.set(now.version, now.text);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  }
+
+  /** Until MongoDB has what everybody has. @param {number} [ms] */
+  async isSaved(ms) {
+    const [{ doc }] = this.typists;
+    const isThere = async () => (await this.stored())?.text === doc.toString();
+    await this.until(isThere, "it to be saved to MongoDB", ms);
+  }
+
   /** What a test must not leave: a fault by the history checker, a text that differs, a broken invariant in Redis. */
   async judge() {
     await this.settle();
+    if (this.mongo) await this.isSaved();
     const room = await readRoom(this.redis, this.project);
     const { log, text, version } = room.files[PATH];
     const { ep } = this.typists[0];
@@ -234,8 +283,8 @@ export class World {
       if (server.isRunning) texts[`instance ${i}`] = await this.readText(server);
     for (const { options, doc } of this.typists) texts[`typist ${options.id}`] = doc.toString();
     const first = earliest(this.typists, (log[0]?.v ?? version + 1) - 1);
-    const history = checkHistory({ typists: this.typists, log, first, texts });
-    assert.deepEqual(history.faults, []);
+    const history = checkHistory({ typists: this.typists, log, first, texts, stored: this.shelf });
+    assert.deepEqual([...history.faults, ...this.storeFaults], []);
     this.note(
       `${log.length} versions in ${ep}, ${history.tokens} tokens sent, ${history.acked} acknowledged`,
     );
