@@ -45,7 +45,7 @@ static size_t count_entries(const char *folder)
     return count;
 }
 
-static bool is_alive(long pid)
+static bool is_there(long pid)
 {
     char path[64], state = 'X';
     snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
@@ -55,6 +55,14 @@ static bool is_alive(long pid)
     int got = fscanf(file, "%*d (%*[^)]) %c", &state);
     fclose(file);
     return got == 1 && state != 'Z' && state != 'X';
+}
+
+/* The kernel's message to a process may be on its way. */
+static bool is_alive(long pid)
+{
+    for (int i = 0; i < 5000 && is_there(pid); i++)
+        usleep(1000);
+    return is_there(pid);
 }
 
 /* ---- the world ---- */
@@ -120,6 +128,11 @@ static struct run a_run(uint64_t id, const char *const *argv)
                         .output_max = 16 << 20};
 }
 
+static const char *printed(const struct seen *seen)
+{
+    return seen->output.data ? seen->output.data : "";
+}
+
 static const struct seen *wait_for(uint64_t id)
 {
     while (!world.runs[id].has_ended)
@@ -129,9 +142,7 @@ static const struct seen *wait_for(uint64_t id)
 
 static void wait_for_output(uint64_t id, char what)
 {
-    while (!world.runs[id].has_ended &&
-           !memchr(world.runs[id].output.data ? world.runs[id].output.data : "", what,
-                   world.runs[id].output.len))
+    while (!world.runs[id].has_ended && !strchr(printed(&world.runs[id]), what))
         uv_run(&world.loop, UV_RUN_ONCE);
 }
 
@@ -178,7 +189,7 @@ static void output_and_errors_come_as_they_are_printed(void)
     CHECK_EQ_INT(seen->outcome, RUN_EXITED);
     CHECK_EQ_INT(seen->code, 0);
     CHECK_EQ_STR(seen->problem, "");
-    CHECK(strstr(seen->output.data, "out\n") && strstr(seen->output.data, "err\n"));
+    CHECK(strstr(printed(seen), "out\n") && strstr(printed(seen), "err\n"));
     CHECK_EQ_INT(seen->output.len, 8);
     CHECK_EQ_INT(seen->kept.len, 0);
     close_world();
@@ -191,7 +202,7 @@ static void kept_output_comes_at_the_end_and_errors_at_once(void)
     run.keep_output = true;
     const struct seen *seen = run_to_end(&run);
     CHECK_EQ_STR(seen->kept.data, "out\n");
-    CHECK_EQ_STR(seen->output.data, "err\n");
+    CHECK_EQ_STR(printed(seen), "err\n");
     close_world();
 }
 
@@ -229,9 +240,9 @@ static void an_input_may_be_left_unread_or_empty(void)
     free((char *)run.input);
     run = a_run(1, SHELL("wc -c"));
     run.input = "";
-    CHECK_EQ_STR(run_to_end(&run)->output.data, "0\n");
+    CHECK_EQ_STR(printed(run_to_end(&run)), "0\n");
     run = a_run(2, SHELL("wc -c"));
-    CHECK_EQ_STR(run_to_end(&run)->output.data, "0\n");
+    CHECK_EQ_STR(printed(run_to_end(&run)), "0\n");
     close_world();
 }
 
@@ -239,7 +250,7 @@ static void an_input_may_be_left_unread_or_empty(void)
 static void output_can_be_opened_by_its_name(void)
 {
     open_world();
-    CHECK_EQ_STR(run_shell("echo hello >/dev/stdout")->output.data, "hello\n");
+    CHECK_EQ_STR(printed(run_shell("echo hello >/dev/stdout")), "hello\n");
     close_world();
 }
 
@@ -298,7 +309,7 @@ static void a_timeout_kills_the_whole_group(void)
     const struct seen *seen = run_to_end(&run);
     CHECK_EQ_INT(seen->outcome, RUN_TIMED_OUT);
     CHECK_EQ_STR(seen->problem, "not done after 500 ms");
-    long grandchild = strtol(seen->output.data ? seen->output.data : "0", NULL, 10);
+    long grandchild = strtol(printed(seen), NULL, 10);
     REQUIRE(grandchild > 1);
     CHECK(!is_alive(grandchild));
     close_world();
@@ -312,7 +323,7 @@ static void a_stop_kills_at_any_moment(void)
     wait_for_output(0, '\n');
     world.runner->ops->stop(world.runner, 0);
     CHECK_EQ_INT(wait_for(0)->outcome, RUN_STOPPED);
-    CHECK(!is_alive(strtol(world.runs[0].output.data, NULL, 10)));
+    CHECK(!is_alive(strtol(printed(&world.runs[0]), NULL, 10)));
     run = a_run(1, SHELL("echo ran"));
     world.runner->ops->start(world.runner, &run);
     world.runner->ops->stop(world.runner, 1); /* before there is a process */
@@ -328,7 +339,7 @@ static void who_is_left_behind_is_killed_and_not_waited_for(void)
     open_world();
     const struct seen *seen = run_shell("sleep 1000 & echo $!");
     CHECK_EQ_INT(seen->outcome, RUN_EXITED);
-    CHECK(!is_alive(strtol(seen->output.data, NULL, 10)));
+    CHECK(!is_alive(strtol(printed(seen), NULL, 10)));
     close_world();
 }
 
@@ -348,7 +359,7 @@ static void a_runner_that_goes_kills_all(void)
     struct run run = a_run(0, SHELL("echo $$; exec sleep 1000"));
     world.runner->ops->start(world.runner, &run);
     wait_for_output(0, '\n');
-    long pid = strtol(world.runs[0].output.data, NULL, 10);
+    long pid = strtol(printed(&world.runs[0]), NULL, 10);
     run = a_run(1, SHELL("sleep 1000"));
     world.runner->ops->start(world.runner, &run);
     close_world();
@@ -374,6 +385,9 @@ static void too_much_output_ends_it(void)
     run = a_run(2, SHELL("printf 12345"));
     run.output_max = 5;
     CHECK_EQ_INT(run_to_end(&run)->outcome, RUN_EXITED);
+    run.id = 3;
+    run.output_max = 4;
+    CHECK_EQ_INT(run_to_end(&run)->outcome, RUN_TOO_MUCH);
     close_world();
 }
 
@@ -382,30 +396,29 @@ static void memory_is_limited(void)
     open_world();
     struct run run = a_run(0, SHELL("head -c 200M /dev/zero | tail -c 150M | wc -c"));
     run.memory = 64 << 20;
-    CHECK(!strstr(run_to_end(&run)->output.data, "157286400"));
+    CHECK(!strstr(printed(run_to_end(&run)), "157286400"));
     run = a_run(1, SHELL("ulimit -v; ulimit -c; ulimit -n; ulimit -t; ulimit -f"));
     run.memory = 64 << 20;
     run.time_ms = 5000;
     char wanted[80];
     snprintf(wanted, sizeof(wanted), "65536\n0\n256\n%ld\n524288\n",
              5 * sysconf(_SC_NPROCESSORS_ONLN) + 1);
-    CHECK_EQ_STR(run_to_end(&run)->output.data, wanted);
+    CHECK_EQ_STR(printed(run_to_end(&run)), wanted);
     close_world();
 }
 
 static void it_gets_no_privileges(void)
 {
     open_world();
-    CHECK_EQ_STR(run_shell("grep NoNewPrivs /proc/self/status")->output.data, "NoNewPrivs:\t1\n");
+    CHECK_EQ_STR(printed(run_shell("grep NoNewPrivs /proc/self/status")), "NoNewPrivs:\t1\n");
     close_world();
 }
 
 static void it_has_a_session_of_its_own(void)
 {
     open_world();
-    CHECK_EQ_STR(run_shell("set -- $(cat /proc/$$/stat); "
-                           "[ $1 = $$ ] && [ $5 = $$ ] && [ $6 = $$ ] && echo yes")
-                     ->output.data,
+    CHECK_EQ_STR(printed(run_shell("set -- $(cat /proc/$$/stat); "
+                                   "[ $1 = $$ ] && [ $5 = $$ ] && [ $6 = $$ ] && echo yes")),
                  "yes\n");
     close_world();
 }
@@ -420,7 +433,7 @@ static void it_sees_no_environment_and_no_descriptor_of_ours(void)
     CHECK_EQ_INT(seen->outcome, RUN_EXITED);
     CHECK_EQ_INT(seen->output.len, 0);
     run = a_run(1, COMMAND("ls", "/proc/self/fd"));
-    CHECK_EQ_STR(run_to_end(&run)->output.data, "0\n1\n2\n3\n"); /* 3: of the folder it lists */
+    CHECK_EQ_STR(printed(run_to_end(&run)), "0\n1\n2\n3\n"); /* 3: of the folder it lists */
     close(leaky);
     unsetenv("WEFT_SECRET");
     close_world();
@@ -436,11 +449,11 @@ static void it_finds_the_files_and_nothing_else(void)
     struct run run = a_run(0, SHELL("find . -type f | sort; cat a.txt 'src/deep/b c.txt'"));
     run.files = files;
     run.file_count = 3;
-    CHECK_EQ_STR(run_to_end(&run)->output.data, "./a.txt\n./src/deep/b c.txt\n./src/empty\nAB\n");
+    CHECK_EQ_STR(printed(run_to_end(&run)), "./a.txt\n./src/deep/b c.txt\n./src/empty\nAB\n");
     run = a_run(1, SHELL("pwd; ls -A; touch x"));
     const struct seen *seen = run_to_end(&run);
-    CHECK(strncmp(seen->output.data, world.folder, strlen(world.folder)) == 0);
-    CHECK(strchr(seen->output.data, '\n')[1] == '\0');
+    CHECK(strncmp(printed(seen), world.folder, strlen(world.folder)) == 0);
+    CHECK(strchr(printed(seen), '\n')[1] == '\0');
     close_world();
 }
 
@@ -528,7 +541,7 @@ static void a_killed_runner_takes_its_commands_along_and_the_next_one_cleans_up(
         struct run run = a_run(0, SHELL("echo $$; exec sleep 1000"));
         world.runner->ops->start(world.runner, &run);
         wait_for_output(0, '\n');
-        if (write(told[1], world.runs[0].output.data, world.runs[0].output.len) > 0)
+        if (write(told[1], printed(&world.runs[0]), world.runs[0].output.len) > 0)
             kill(getpid(), SIGKILL);
         _exit(1);
     }
@@ -537,8 +550,6 @@ static void a_killed_runner_takes_its_commands_along_and_the_next_one_cleans_up(
     CHECK(waitpid(other, NULL, 0) == other);
     close(told[0]);
     close(told[1]);
-    for (int i = 0; i < 5000 && is_alive(strtol(pid, NULL, 10)); i++)
-        usleep(1000); /* the kernel's message to it is on its way */
     CHECK(!is_alive(strtol(pid, NULL, 10)));
     CHECK_EQ_INT(count_entries(world.folder), 1);
     open_runner();
@@ -569,7 +580,7 @@ static void two_hundred_at_once(void)
         for (uint64_t i = 0; i < 200; i++) {
             char text[24];
             snprintf(text, sizeof(text), "%d", (int)i);
-            CHECK_EQ_STR(wait_for(i)->output.data, text);
+            CHECK_EQ_STR(printed(wait_for(i)), text);
         }
         size_t after = count_entries("/proc/self/fd");
         CHECK(round == 0 || after == before);
