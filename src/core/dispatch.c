@@ -1,6 +1,7 @@
 #include "dispatch.h"
 #include "edits.h"
 #include "hello.h"
+#include "jobs.h"
 #include "opens.h"
 #include "presence.h"
 #include "root.h"
@@ -168,12 +169,13 @@ static const struct {
     enum err (*handle)(struct session *session, const struct message *message, struct error *error);
     enum rate_kind rate;
 } handlers[MESSAGE_TYPES] = {
-    [MESSAGE_HELLO] = {on_hello, RATE_other},  [MESSAGE_PING] = {on_ping, RATE_other},
-    [MESSAGE_LIST] = {on_list, RATE_open},     [MESSAGE_OPEN] = {on_open, RATE_open},
-    [MESSAGE_CLOSE] = {on_close, RATE_open},   [MESSAGE_CREATE] = {tree_create, RATE_fs},
-    [MESSAGE_RENAME] = {tree_rename, RATE_fs}, [MESSAGE_DELETE] = {tree_delete, RATE_fs},
-    [MESSAGE_EDIT] = {on_edit, RATE_edit},     [MESSAGE_CURSOR] = {on_cursor, RATE_cursor},
-    [MESSAGE_CHECK] = {on_check, RATE_check},
+    [MESSAGE_HELLO] = {on_hello, RATE_other},     [MESSAGE_PING] = {on_ping, RATE_other},
+    [MESSAGE_LIST] = {on_list, RATE_open},        [MESSAGE_OPEN] = {on_open, RATE_open},
+    [MESSAGE_CLOSE] = {on_close, RATE_open},      [MESSAGE_CREATE] = {tree_create, RATE_fs},
+    [MESSAGE_RENAME] = {tree_rename, RATE_fs},    [MESSAGE_DELETE] = {tree_delete, RATE_fs},
+    [MESSAGE_EDIT] = {on_edit, RATE_edit},        [MESSAGE_CURSOR] = {on_cursor, RATE_cursor},
+    [MESSAGE_CHECK] = {on_check, RATE_check},     [MESSAGE_RUN] = {jobs_run, RATE_run},
+    [MESSAGE_CANCEL] = {jobs_cancel, RATE_other},
 };
 
 static void answer_error(struct session *session, const struct message *message,

@@ -160,6 +160,7 @@ static void push_welcome(struct session *session)
         .peer_count = peer_count,
         .limits = &registry->config.limits,
         .rates = registry->config.rates,
+        .jobs = registry->jobs.kind_count ? registry->jobs.words.data : NULL,
     };
     buf_reset(&registry->out);
     encode_welcome(&registry->out, &welcome);

@@ -9,11 +9,13 @@
 #include "flush.h"
 #include "hello.h"
 #include "hints.h"
+#include "jobs.h"
 #include "loader.h"
 #include "offers.h"
 #include "poll.h"
 #include "saver.h"
 #include "tree.h"
+#include "work.h"
 #include "weft/base/blob.h"
 #include "weft/base/list.h"
 #include "weft/base/mem.h"
@@ -55,6 +57,9 @@ struct registry_config registry_config_default(void)
         .flush_count = 10,
         .flush_count_ms = 10000,
         .save_alarm_tries = 8,
+        .jobs_at_once = 4,
+        .job_lease_ms = 15000,
+        .jobs_take_ms = 200,
         .random = kernel_random,
     };
     rates_default(config.rates);
@@ -290,6 +295,7 @@ struct registry *registry_new(const struct registry_config *config, struct state
     map_init(&registry->query_by_id);
     TAILQ_INIT(&registry->refused_queries);
     flush_init(registry);
+    jobs_init(registry);
     failing_init(&registry->failing, config->save_alarm_tries);
     state->sink = (struct state_sink){
         .owner = registry,
@@ -325,6 +331,7 @@ struct registry *registry_new(const struct registry_config *config, struct state
 
 void registry_free(struct registry *registry)
 {
+    jobs_stop(registry);
     loader_close(registry);
     flush_close(registry);
     failing_close(&registry->failing);
@@ -335,6 +342,8 @@ void registry_free(struct registry *registry)
         TAILQ_REMOVE(&registry->sessions, session, link);
         session_free(session);
     }
+    query_answer_refused(registry);
+    jobs_close(registry); /* its queries ended with the rooms */
     map_close(&registry->session_by_id);
     map_close(&registry->room_by_id);
     map_close(&registry->room_by_project);
@@ -415,6 +424,7 @@ void registry_tick(struct registry *registry, uint64_t now_ms, uint64_t wall_ms)
     degrade_tick(registry, now_ms);
     loader_tick(registry);
     flush_tick(registry);
+    jobs_tick(registry);
     failing_sweep(&registry->failing, now_ms);
     uint64_t since_ms = now_ms - registry->swept_ms;
     if (since_ms >= SWEEP_MS) {
@@ -451,7 +461,8 @@ void registry_drain(struct registry *registry, uint64_t now_ms, uint64_t in_ms, 
 bool registry_needs_ticks(const struct registry *registry)
 {
     return registry->session_count > 0 || !TAILQ_EMPTY(&registry->rooms) ||
-           !TAILQ_EMPTY(&registry->loads) || registry->repository->is_shared;
+           !TAILQ_EMPTY(&registry->loads) || registry->repository->is_shared ||
+           work_needs_ticks(registry);
 }
 
 bool registry_idle(const struct registry *registry)
@@ -463,7 +474,7 @@ bool registry_idle(const struct registry *registry)
     TAILQ_FOREACH(room, &registry->detached, detached.link)
     if (detached_is_needed(room))
         return false;
-    return registry->session_count == 0 && flush_is_done(registry);
+    return registry->session_count == 0 && flush_is_done(registry) && work_is_done(registry);
 }
 
 const struct template *registry_templates(const struct registry *registry, size_t *count)

@@ -55,10 +55,28 @@ struct registry {
         bool is_quiet; /* nothing was due when it was asked last */
     } flush;
     struct failing failing; /* saves */
+    struct {
+        struct jobs *port; /* NULL: there are none */
+        struct runner *runner;
+        const struct job_kind *const *kinds;
+        size_t kind_count;
+        struct buf words; /* of the kinds, as a welcome has them */
+        TAILQ_HEAD(job_ask_list, job_ask) asks;
+        TAILQ_HEAD(work_list, work) works;
+        size_t work_count;
+        const struct job_kind **commands, **others; /* of the kinds: run here; done by others */
+        size_t command_count, other_count;
+        uint64_t take_id, answers_id, renew_id; /* of the call under way; 0 = none */
+        uint64_t take_ms, answers_ms, renew_ms; /* when they are made next */
+        struct work **renewing;                 /* in the order of the call; NULL: gone since */
+        size_t renewing_count;
+    } jobs;
 };
 
 struct flush;
+struct job_ask;
 struct load;
+struct work;
 
 uint64_t registry_id(struct registry *registry);
 uint64_t registry_random(const struct registry *registry);

@@ -4,6 +4,7 @@
 #include "changeset.h"
 #include "fields.h"
 #include "parse.h"
+#include "weft/protocol/jobs.h"
 #include "weft/base/mem.h"
 
 #include <assert.h>
@@ -26,6 +27,7 @@ struct decoder {
     struct selection selection;
     struct change *changes[MOST_change_sets];
     size_t change_count;
+    char *args; /* of a run; NULL: none */
 };
 
 struct decoder *decoder_new(const struct limits *limits)
@@ -37,15 +39,17 @@ struct decoder *decoder_new(const struct limits *limits)
     return decoder;
 }
 
-static void drop_changes(struct decoder *decoder)
+static void drop_message(struct decoder *decoder)
 {
     while (decoder->change_count > 0)
         change_unref(decoder->changes[--decoder->change_count]);
+    free(decoder->args);
+    decoder->args = NULL;
 }
 
 static void drop_frame(struct decoder *decoder)
 {
-    drop_changes(decoder);
+    drop_message(decoder);
     json_decref(decoder->root);
     decoder->root = NULL;
     decoder->count = 0;
@@ -186,6 +190,18 @@ static enum err finish_cursor(struct reading *reading, struct message *out)
     return ERR_OK;
 }
 
+static enum err finish_run(struct reading *reading, struct message *out)
+{
+    out->u.run.args = "{}";
+    if (!has(reading, KEY_args))
+        return ERR_OK;
+    reading->decoder->args = json_dumps(reading->given.value[KEY_args], JSON_COMPACT);
+    out->u.run.args = reading->decoder->args;
+    if (!out->u.run.args || strlen(out->u.run.args) > JOB_ARGS_MAX)
+        return error_set(reading->error, ERR_TOO_BIG, "args: more than %d bytes", JOB_ARGS_MAX);
+    return ERR_OK;
+}
+
 /* Which fields go together. */
 static enum err finish(struct reading *reading, struct message *out)
 {
@@ -204,6 +220,8 @@ static enum err finish(struct reading *reading, struct message *out)
         return finish_edit(reading, out);
     case MESSAGE_CURSOR:
         return finish_cursor(reading, out);
+    case MESSAGE_RUN:
+        return finish_run(reading, out);
     default:
         return ERR_OK;
     }
@@ -239,7 +257,7 @@ enum err decoder_message(struct decoder *decoder, size_t i, struct message *out,
     assert(i < decoder->count);
     json_t *object =
         json_is_array(decoder->root) ? json_array_get(decoder->root, i) : decoder->root;
-    drop_changes(decoder);
+    drop_message(decoder);
     memset(out, 0, sizeof(*out));
     out->type = MESSAGE_TYPES;
     struct reading reading = {.decoder = decoder, .error = error};

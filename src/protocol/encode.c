@@ -115,6 +115,10 @@ void encode_welcome(struct buf *out, const struct welcome *welcome)
     if (welcome->store)
         ADD_TEXT(out, ",\"store\":", welcome->store);
     add_limits(out, welcome);
+    if (welcome->jobs) {
+        ADD(out, ",\"jobs\":");
+        buf_add_text(out, welcome->jobs);
+    }
     buf_add_char(out, '}');
 }
 

@@ -14,6 +14,7 @@
 #define TEMPLATE_BYTES 64
 #define PATH_BYTES 4096
 #define ID_BYTES 32
+#define KIND_BYTES 32
 
 #define NUMBER(key, required, least, most, member)                                                 \
     {                                                                                              \
@@ -99,6 +100,16 @@ static const struct field check_fields[] = {
     NUMBER(f, NEEDED, 1, NUMBER_MAX, f),
 };
 
+static const struct field run_fields[] = {
+    TEXT(kind, FIELD_NAME, NEEDED, KIND_BYTES, u.run.kind),
+    NUMBER(f, OPTIONAL, 1, NUMBER_MAX, f),
+    OTHER(args, FIELD_OBJECT, OPTIONAL),
+};
+
+static const struct field cancel_fields[] = {
+    TEXT(job, FIELD_NAME, NEEDED, JOB_ID_MAX, u.cancel.job),
+};
+
 #define SHAPE(name)                                                                                \
     {                                                                                              \
 #name, name##_fields, sizeof(name##_fields) / sizeof(name##_fields[0])                     \
@@ -110,7 +121,8 @@ static const struct message_shape shapes[MESSAGE_TYPES] = {
     [MESSAGE_CLOSE] = SHAPE(close),     [MESSAGE_CREATE] = SHAPE(create),
     [MESSAGE_RENAME] = SHAPE(rename),   [MESSAGE_DELETE] = SHAPE(delete),
     [MESSAGE_EDIT] = SHAPE(edit),       [MESSAGE_CURSOR] = SHAPE(cursor),
-    [MESSAGE_CHECK] = SHAPE(check),
+    [MESSAGE_CHECK] = SHAPE(check),     [MESSAGE_RUN] = SHAPE(run),
+    [MESSAGE_CANCEL] = SHAPE(cancel),
 };
 
 const struct message_shape *message_shape(enum message_type type)
@@ -233,6 +245,10 @@ static enum err read_field(const struct field_reader *reader, const struct field
         return json_is_array(value)
                    ? ERR_OK
                    : error_set(error, ERR_BAD_MESSAGE, "%s: an array is expected", field->name);
+    case FIELD_OBJECT:
+        return json_is_object(value)
+                   ? ERR_OK
+                   : error_set(error, ERR_BAD_MESSAGE, "%s: an object is expected", field->name);
     default:
         return read_text(reader, field, value, to, error);
     }

@@ -31,7 +31,10 @@
     X(at)                                                                                          \
     X(del)                                                                                         \
     X(ins)                                                                                         \
-    X(sel)
+    X(sel)                                                                                         \
+    X(kind)                                                                                        \
+    X(args)                                                                                        \
+    X(job)
 
 enum key {
 #define KEY_ENUM(name) KEY_##name,
@@ -50,6 +53,7 @@ enum field_kind {
     FIELD_INSERT,    /* struct text of at most limits.insert bytes, without '\r' */
     FIELD_SELECTION, /* the reader's selection */
     FIELD_ARRAY,     /* only that it is one is looked at; struct given has it */
+    FIELD_OBJECT,    /* likewise */
     FIELD_ID         /* struct request_id */
 };
 

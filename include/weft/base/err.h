@@ -27,6 +27,7 @@
     X(ERR_FORBIDDEN, "forbidden", 4403, 403, "this role may not do that")                          \
     X(ERR_UNAUTHORIZED, "unauthorized", 4401, 401, "no valid token for this project")              \
     X(ERR_NO_PROJECT, "no_project", 4404, 404, "there is no such project")                         \
+    X(ERR_NO_JOB, "no_job", 0, 404, "there is no such job, or no such kind of job")                \
     X(ERR_RATE, "rate", 0, 429, "too many messages of this type; slow down")                       \
     X(ERR_BUSY, "busy", 0, 503, "the store is away; keep the edit and try again")                  \
     X(ERR_INTERNAL, "internal", 1011, 500, "something is wrong in the server")

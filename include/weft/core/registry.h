@@ -14,7 +14,12 @@
 #include <stdint.h>
 
 struct conn;
+struct job_kind;
+struct jobs;
+struct jobs_got;
+struct jobs_listed;
 struct registry;
+struct runner;
 struct session;
 
 struct template_file {
@@ -57,6 +62,10 @@ struct registry_config {
     uint32_t flush_count;       /* and at most so many of those that save something; 10 */
     uint64_t flush_count_ms;    /* in any stretch of so long; 10,000 */
     uint32_t save_alarm_tries;  /* failed so often in a row: an error in the log; 8 */
+    /* Jobs of people: */
+    uint32_t jobs_at_once; /* of this process; 4 */
+    uint64_t job_lease_ms; /* a worker that says nothing for so long has lost its jobs; 15,000 */
+    uint64_t jobs_take_ms; /* how often is asked for what is due; 200 */
     uint64_t (*random)(void *owner); /* 64 random bits; tests make it predictable */
     void *random_owner;
 };
@@ -67,6 +76,10 @@ struct registry_config registry_config_default(void);
 struct registry *registry_new(const struct registry_config *config, struct state *state,
                               struct repository *repository, struct bus *bus,
                               const struct signer *signer);
+/* What people can ask for. Borrows all for its life. runner NULL: commands are not run here, but by
+ * others who share the queue. Before the first session. */
+void registry_set_jobs(struct registry *registry, struct jobs *jobs, struct runner *runner,
+                       const struct job_kind *const *kinds, size_t count);
 /* All sessions are gone (see registry_drain). Closes the sinks of the ports: answers that are still
  * under way are dropped. */
 void registry_free(struct registry *registry);
@@ -151,6 +164,26 @@ void registry_edit_file(struct registry *registry, const struct server_edit *edi
 void registry_create_project(struct registry *registry, const char *project, const char *name,
                              const char *template, void *owner,
                              void (*done)(void *owner, enum err result));
+/* Jobs. A request for one: result ERR_OK and its id; NO_JOB (no such kind), NO_PROJECT, NO_FILE,
+ * BAD_PATH (not for such a file), TOO_MANY, BUSY; why in words. path and user may be NULL. */
+struct job_request {
+    const char *project, *kind, *path, *args, *user;
+};
+void registry_run_job(struct registry *registry, const struct job_request *request, void *owner,
+                      void (*done)(void *owner, const struct error *error, const char *job));
+void registry_get_job(struct registry *registry, const char *project, const char *job,
+                      bool want_bytes, void *owner,
+                      void (*done)(void *owner, const struct jobs_got *answer));
+/* project NULL: of all; failed_only: those that are not tried any more. */
+void registry_list_jobs(struct registry *registry, const char *project, bool failed_only,
+                        void *owner, void (*done)(void *owner, const struct jobs_listed *answer));
+/* ERR_OK, NO_JOB, EXISTS (not in a state in which that can be done), BUSY. */
+enum job_change { JOB_CHANGE_CANCEL, JOB_CHANGE_RETRY, JOB_CHANGE_DROP };
+void registry_change_job(struct registry *registry, enum job_change change, const char *project,
+                         const char *job, void *owner, void (*done)(void *owner, enum err result));
+/* NULL where there is no such kind. */
+const struct job_kind *registry_job_kind(const struct registry *registry, const char *name);
+
 const struct template *registry_templates(const struct registry *registry, size_t *count);
 
 /* ---- counters, for metrics and health ---- */
@@ -167,7 +200,11 @@ struct registry_counts {
     uint64_t flushes, flush_failures; /* jobs of saving that were begun; that failed */
     uint64_t saves_stuck;             /* projects that failed save_alarm_tries times in a row */
     uint64_t stuck;                   /* … and still do */
-    uint64_t errors[64];              /* by enum err */
+    /* Jobs of people, as far as this process had to do with them: */
+    uint64_t jobs_added, jobs_refused, jobs_begun, jobs_done, jobs_retried, jobs_failed,
+        jobs_canceled, jobs_lost, job_edits;
+    uint64_t jobs_running; /* now, here */
+    uint64_t errors[64];   /* by enum err */
 };
 const struct registry_counts *registry_counts(const struct registry *registry);
 

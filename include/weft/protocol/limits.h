@@ -32,7 +32,8 @@
     X(errors, 100, 1, 100000,                                                                      \
       "refused messages of one connection in a minute before it is closed (4529)")                 \
     X(history, 5000, 16, 100000, "log entries of a file kept for clients that lag")                \
-    X(events, 1000, 16, 100000, "room events kept for clients that come back")
+    X(events, 1000, 16, 100000, "room events kept for clients that come back")                     \
+    X(jobs, 100, 1, 10000, "jobs of a project that are not over")
 
 struct limits {
 #define LIMIT_FIELD(name, def, least, most, text) uint32_t name;
@@ -47,6 +48,7 @@ struct limits {
     X(fs, 20, 100)                                                                                 \
     X(open, 50, 500)                                                                               \
     X(check, 5, 20)                                                                                \
+    X(run, 1, 5)                                                                                   \
     X(other, 20, 100)                                                                              \
     X(bytes, 1048576, 8388608) /* of frames, taken before they are parsed */
 

@@ -34,6 +34,8 @@ enum message_type {
     MESSAGE_EDIT,
     MESSAGE_CURSOR,
     MESSAGE_CHECK,
+    MESSAGE_RUN,
+    MESSAGE_CANCEL,
     MESSAGE_TYPES
 };
 const char *message_type_name(enum message_type type); /* "hello" */
@@ -105,6 +107,13 @@ struct message {
             uint64_t v;
             struct selection *sel; /* NULL exactly when f = 0: in no file */
         } cursor;
+        struct {
+            struct text kind;
+            const char *args; /* of an object, printed; "{}" where absent */
+        } run;
+        struct {
+            struct text job;
+        } cancel;
     } u;
 };
 
@@ -164,6 +173,7 @@ struct welcome {
     size_t peer_count;
     const struct limits *limits;
     const struct rate *rates;
+    const char *jobs; /* what encode_job_kinds made; NULL: left out */
 };
 void encode_welcome(struct buf *out, const struct welcome *welcome);
 void encode_files(struct buf *out, const struct request_id *q, uint64_t e,
