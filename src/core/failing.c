@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define MOST 10000u /* projects that are counted; one beyond is at its first failure for ever */
-#define FORGET_MS 300000u /* some times the longest wait between two tries */
+#define FORGET_MS 150000u /* twice the longest wait between two tries, and more */
 #define SWEEP_MS 10000u
 
 struct failure {

@@ -101,9 +101,17 @@ static void keep_problem(struct errand *errand, const char *problem)
         errand->answer.saved.problem = arena_copy_text(&errand->arena, problem);
 }
 
+/* One bulk write: some of the errand's files, and where the result of each goes. */
+struct bulk {
+    struct mongo_session *session;
+    struct errand *errand;
+    const struct repository_file *files;
+    struct repository_file_saved *marks;
+    size_t count;
+};
+
 /* One element of writeErrors: {index, code, errmsg}. */
-static void take_write_error(struct mongo_session *session, struct errand *errand,
-                             const bson_iter_t *at, struct repository_file_saved *marks)
+static void take_write_error(const struct bulk *bulk, const bson_iter_t *at)
 {
     const uint8_t *data;
     uint32_t len;
@@ -113,16 +121,17 @@ static void take_write_error(struct mongo_session *session, struct errand *erran
     if (!bson_init_static(&entry, data, len) || !bson_iter_init_find(&field, &entry, "index"))
         return;
     int64_t index = bson_iter_as_int64(&field);
-    if (index < 0 || (uint64_t)index >= errand->u.save.count)
+    if (index < 0 || (uint64_t)index >= bulk->count)
         return;
     bool is_duplicate =
         bson_iter_init_find(&field, &entry, "code") && bson_iter_as_int64(&field) == DUPLICATE_KEY;
-    marks[index].result =
-        is_duplicate ? judge(session, errand, &errand->u.save.files[index]) : REPOSITORY_FAILED;
-    if (marks[index].result == REPOSITORY_FAILED)
-        keep_problem(errand, bson_iter_init_find(&field, &entry, "errmsg")
-                                 ? bson_iter_utf8(&field, NULL)
-                                 : "refused");
+    struct repository_file_saved *mark = &bulk->marks[index];
+    mark->result =
+        is_duplicate ? judge(bulk->session, bulk->errand, &bulk->files[index]) : REPOSITORY_FAILED;
+    if (mark->result == REPOSITORY_FAILED)
+        keep_problem(bulk->errand, bson_iter_init_find(&field, &entry, "errmsg")
+                                       ? bson_iter_utf8(&field, NULL)
+                                       : "refused");
 }
 
 /* Is there a list of this name in the reply, and something in it? */
@@ -133,57 +142,71 @@ static bool find_list(const bson_t *reply, const char *name, bson_iter_t *out)
            bson_iter_recurse(&at, out) && bson_iter_next(out);
 }
 
-static void fail_all(struct errand *errand, struct repository_file_saved *marks,
-                     const char *problem)
+static void fail_all(const struct bulk *bulk, const char *problem)
 {
-    for (size_t i = 0; i < errand->u.save.count; i++)
-        marks[i].result = REPOSITORY_FAILED;
-    keep_problem(errand, problem);
-    errand->failed = true;
+    for (size_t i = 0; i < bulk->count; i++)
+        bulk->marks[i].result = REPOSITORY_FAILED;
+    keep_problem(bulk->errand, problem);
+    bulk->errand->failed = true;
 }
 
 /* A bulk write that failed as a whole has no list of errors, or it has some and stopped by
  * something else. Only what the server listed is judged file by file. */
-static void take_reply(struct mongo_session *session, struct errand *errand, bool is_done,
-                       const bson_t *reply, const bson_error_t *error,
-                       struct repository_file_saved *marks)
+static void take_reply(const struct bulk *bulk, bool is_done, const bson_t *reply,
+                       const bson_error_t *error)
 {
-    bson_iter_t at;
+    bson_iter_t at, concern;
     bool has_errors = find_list(reply, "writeErrors", &at);
-    bson_iter_t concern;
     if (find_list(reply, "writeConcernErrors", &concern) || (!is_done && !has_errors) ||
         (has_errors && error->domain != MONGOC_ERROR_COMMAND &&
          error->domain != MONGOC_ERROR_SERVER)) {
-        fail_all(errand, marks, error->message[0] ? error->message : "write concern not met");
+        fail_all(bulk, error->message[0] ? error->message : "write concern not met");
         return;
     }
     if (!has_errors)
         return;
     do
-        take_write_error(session, errand, &at, marks);
+        take_write_error(bulk, &at);
     while (bson_iter_next(&at));
 }
 
-static void write_files(struct mongo_session *session, struct errand *errand,
-                        struct repository_file_saved *marks)
+/* False, having judged nothing: a document is too large for the server, and the library gives up
+ * the others too. */
+static bool try_bulk(const struct bulk *bulk)
 {
     bson_t *opts = BCON_NEW("ordered", BCON_BOOL(false));
-    mongoc_bulk_operation_t *bulk =
-        mongoc_collection_create_bulk_operation_with_opts(session->files, opts);
+    mongoc_bulk_operation_t *operation =
+        mongoc_collection_create_bulk_operation_with_opts(bulk->session->files, opts);
     bson_error_t error = {0};
-    bool is_added = true;
-    for (size_t i = 0; is_added && i < errand->u.save.count; i++)
-        is_added = add_file(bulk, errand, &errand->u.save.files[i], &error);
-    if (is_added) {
-        bson_t reply;
-        bool is_done = mongoc_bulk_operation_execute(bulk, &reply, &error) != 0;
-        take_reply(session, errand, is_done, &reply, &error, marks);
+    bson_t reply = BSON_INITIALIZER;
+    bool is_done = true;
+    for (size_t i = 0; is_done && i < bulk->count; i++)
+        is_done = add_file(operation, bulk->errand, &bulk->files[i], &error);
+    if (is_done) {
         bson_destroy(&reply);
-    } else {
-        fail_all(errand, marks, error.message);
+        is_done = mongoc_bulk_operation_execute(operation, &reply, &error) != 0;
     }
-    mongoc_bulk_operation_destroy(bulk);
+    bool is_too_large = !is_done && error.domain == MONGOC_ERROR_BSON && bulk->count > 1;
+    if (!is_too_large)
+        take_reply(bulk, is_done, &reply, &error);
+    bson_destroy(&reply);
+    mongoc_bulk_operation_destroy(operation);
     bson_destroy(opts);
+    return !is_too_large;
+}
+
+/* Halves, until what is too large stands alone. What was written already is found written. */
+static void write_bulk(const struct bulk *bulk)
+{
+    if (try_bulk(bulk))
+        return;
+    struct bulk left = *bulk, right = *bulk;
+    left.count = bulk->count / 2;
+    right.files += left.count;
+    right.marks += left.count;
+    right.count -= left.count;
+    write_bulk(&left);
+    write_bulk(&right);
 }
 
 /* Only forward: of two flushes the later may be done first. */
@@ -210,8 +233,9 @@ void mongo_save(struct mongo_session *session, struct errand *errand)
     errand->answer.saved.files = marks;
     errand->answer.saved.count = count;
     errand->answer.saved.ts = errand->u.save.ts;
+    struct bulk bulk = {session, errand, errand->u.save.files, marks, count};
     if (count > 0)
-        write_files(session, errand, marks);
+        write_bulk(&bulk);
     failpoint_hit("mid_save");
     for (size_t i = 0; i < count; i++)
         saved += marks[i].result != REPOSITORY_FAILED;
