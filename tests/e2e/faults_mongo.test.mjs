@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { saves } from "./lib/fake_mongo.mjs";
 import { Raw } from "./lib/raw.mjs";
 import { runRows } from "./lib/rows.mjs";
+import { p99, turns } from "./lib/turns.mjs";
 import { until } from "./lib/wait.mjs";
 import { SCALE } from "./lib/world.mjs";
 
@@ -49,21 +50,6 @@ async function typeUnder(world, fault, failures = 3) {
   assert.deepEqual(dirty, ["1"]);
   obey(world, () => null);
   await world.type(10);
-}
-
-/** Turns of the loop so far: [upper bound in ms, how many]. @param {import("./lib/server.mjs").Server} server */
-async function turns({ url }) {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return [...text.matchAll(/^weft_turn_seconds_bucket\{le="(\S+)"\} (\d+)$/gm)].map(
-    ([, le, count]) => [le === "+Inf" ? Infinity : 1000 * Number(le), Number(count)],
-  );
-}
-
-/** What 99 of 100 turns were shorter than, between two looks. @param {number[][]} begin @param {number[][]} end */
-function p99(begin, end) {
-  const counts = end.map(([le, count], i) => [le, count - begin[i][1]]);
-  const all = counts[counts.length - 1][1];
-  return (counts.find(([, count]) => count >= 0.99 * all) ?? [Infinity])[0];
 }
 
 /** The same typing without and with the fault: the loop must not notice. @param {World} world @param {() => Promise<unknown>} fault */
