@@ -13,12 +13,35 @@ struct settings_reader {
 static enum err read_object(const struct settings_reader *reader, json_t *object,
                             const char *prefix);
 
+/* One pair for each text: "command[0]", "command[1]"… */
+static enum err read_list(const struct settings_reader *reader, const char *name, json_t *list)
+{
+    char element[SETTING_NAME_SIZE + 24];
+    size_t i;
+    json_t *value;
+    if (json_array_size(list) == 0)
+        return error_set(reader->error, ERR_BAD_MESSAGE, "%.60s is an empty list", name);
+    json_array_foreach(list, i, value)
+    {
+        snprintf(element, sizeof(element), "%s[%zu]", name, i);
+        if (!json_is_string(value))
+            return error_set(reader->error, ERR_BAD_MESSAGE, "%.60s is no text", element);
+        enum err err =
+            reader->read(reader->owner, element, json_string_value(value), reader->error);
+        if (err)
+            return err;
+    }
+    return ERR_OK;
+}
+
 static enum err read_value(const struct settings_reader *reader, const char *name, json_t *value)
 {
     char number[24];
     switch (json_typeof(value)) {
     case JSON_OBJECT:
         return read_object(reader, value, name);
+    case JSON_ARRAY:
+        return read_list(reader, name, value);
     case JSON_STRING:
         return reader->read(reader->owner, name, json_string_value(value), reader->error);
     case JSON_INTEGER:

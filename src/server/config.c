@@ -3,6 +3,7 @@
  * own tables, in protocol/limits.h, and are found by their names there.
  */
 #include "weft/server/config.h"
+#include "setting.h"
 #include "weft/base/buf.h"
 #include "weft/base/log.h"
 #include "weft/base/mem.h"
@@ -11,7 +12,6 @@
 #include "weft/io/storage.h"
 #include "weft/protocol/settings.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -22,16 +22,6 @@
 #define FILE_MAX 1048576
 #define RATE_MAX 10000000u
 #define RENEW_MS 3000 /* how often core renews the leases of sessions */
-
-enum kind { TEXT, NUMBER, CHOICE };
-
-struct setting {
-    const char *name, *flag, *environment, *fallback, *meaning;
-    size_t offset;
-    enum kind kind;
-    uint64_t least, most;   /* NUMBER; TEXT: bytes */
-    const char *choices[5]; /* CHOICE: in the order of their values */
-};
 
 #define IN(field) offsetof(struct config, field)
 
@@ -89,6 +79,16 @@ static const struct setting settings[] = {
     {"save.alarm_tries", NULL, "WEFT_SAVE_ALARM_TRIES", "8",
      "failed saves in a row that are an error in the log", IN(save_alarm_tries),
      NUMBER, 1, 1000, {NULL}},
+    {"queue.keep_ms", NULL, "WEFT_QUEUE_KEEP_MS", "86400000",
+     "a job that is over is kept so long", IN(queue_keep_ms),
+     NUMBER, 1000, 31536000000ull, {NULL}},
+    {"worker.concurrency", NULL, "WEFT_WORKER_CONCURRENCY", "4",
+     "jobs of one process at once", IN(worker_concurrency), NUMBER, 1, 1000, {NULL}},
+    {"worker.lease_ms", NULL, "WEFT_WORKER_LEASE_MS", "15000",
+     "after which the jobs of a worker that died are taken by another", IN(worker_lease_ms),
+     NUMBER, 1000, 600000, {NULL}},
+    {"worker.folder", NULL, "WEFT_WORKER_FOLDER", "/tmp",
+     "where the folders that commands run in are made", IN(worker_folder), TEXT, 1, 900, {NULL}},
     {"drain.in_ms", NULL, "WEFT_DRAIN_IN_MS", "5000",
      "from SIGTERM to the close of who is still connected", IN(drain_in_ms),
      NUMBER, 1, 600000, {NULL}},
@@ -115,64 +115,6 @@ static const struct limit limits[] = {
 
 /* ---- one value ---- */
 
-static enum err read_number(const char *name, const char *value, uint64_t least, uint64_t most,
-                            uint64_t *out, struct error *error)
-{
-    size_t len = strlen(value);
-    uint64_t number = len > 0 && len < 19 && strspn(value, "0123456789") == len
-                          ? strtoull(value, NULL, 10)
-                          : UINT64_MAX;
-    if (number < least || number > most)
-        return error_set(error, ERR_BAD_MESSAGE,
-                         "%.40s is a whole number from %" PRIu64 " to %" PRIu64 ", not %.40s", name,
-                         least, most, value);
-    *out = number;
-    return ERR_OK;
-}
-
-static enum err read_text(const struct setting *setting, const char *value, char **out,
-                          struct error *error)
-{
-    size_t len = strlen(value);
-    if (len < setting->least || len > setting->most)
-        return error_set(error, ERR_BAD_MESSAGE, "%s has %" PRIu64 " to %" PRIu64 " bytes",
-                         setting->name, setting->least, setting->most);
-    free(*out);
-    *out = mem_strdup(value);
-    return ERR_OK;
-}
-
-static enum err read_choice(const struct setting *setting, const char *value, uint64_t *out,
-                            struct error *error)
-{
-    char all[100] = "";
-    for (uint64_t i = 0; setting->choices[i]; i++) {
-        if (strcmp(value, setting->choices[i]) == 0) {
-            *out = i;
-            return ERR_OK;
-        }
-        size_t len = strlen(all);
-        snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? ", " : "", setting->choices[i]);
-    }
-    return error_set(error, ERR_BAD_MESSAGE, "%s is one of %s, not %.40s", setting->name, all,
-                     value);
-}
-
-static enum err set_setting(struct config *config, const struct setting *setting, const char *value,
-                            struct error *error)
-{
-    void *at = (char *)config + setting->offset;
-    switch (setting->kind) {
-    case TEXT:
-        return read_text(setting, value, at, error);
-    case NUMBER:
-        return read_number(setting->name, value, setting->least, setting->most, at, error);
-    case CHOICE:
-    default:
-        return read_choice(setting, value, at, error);
-    }
-}
-
 static enum err set_limit(struct config *config, const char *name, const char *value,
                           struct error *error)
 {
@@ -180,7 +122,7 @@ static enum err set_limit(struct config *config, const char *name, const char *v
         if (strcmp(name + strlen("limits."), limits[i].name) != 0)
             continue;
         uint64_t number;
-        enum err err = read_number(name, value, limits[i].least, limits[i].most, &number, error);
+        enum err err = setting_number(name, value, limits[i].least, limits[i].most, &number, error);
         if (!err)
             *(uint32_t *)((char *)&config->limits + limits[i].offset) = (uint32_t)number;
         return err;
@@ -202,7 +144,7 @@ static enum err set_rate(struct config *config, const char *name, const char *va
         if (!is_both && strcmp(part, ".per_s") != 0 && strcmp(part, ".burst") != 0)
             continue;
         uint64_t number;
-        enum err err = read_number(name, value, 1, RATE_MAX, &number, error);
+        enum err err = setting_number(name, value, 1, RATE_MAX, &number, error);
         if (err)
             return err;
         if (is_both || strcmp(part, ".per_s") == 0)
@@ -222,12 +164,14 @@ static enum err set_named(void *owner, const char *name, const char *value, stru
         name = "durability";
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         if (strcmp(name, settings[i].name) == 0)
-            return set_setting(config, &settings[i], value, error);
+            return setting_set(&settings[i], config, settings[i].name, value, error);
     }
     if (strncmp(name, "limits.rate.", strlen("limits.rate.")) == 0)
         return set_rate(config, name, value, error);
     if (strncmp(name, "limits.", strlen("limits.")) == 0)
         return set_limit(config, name, value, error);
+    if (strncmp(name, "jobs.", strlen("jobs.")) == 0)
+        return job_kinds_set(&config->jobs, name, value, error);
     return error_set(error, ERR_BAD_MESSAGE, "there is no setting %.100s", name);
 }
 
@@ -238,19 +182,13 @@ void config_init(struct config *config)
     memset(config, 0, sizeof(*config));
     config->limits = limits_default();
     rates_default(config->rates);
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        enum err err = set_setting(config, &settings[i], settings[i].fallback, NULL);
-        assert(err == ERR_OK);
-        (void)err;
-    }
+    settings_init(settings, SETTING_COUNT, config);
 }
 
 void config_close(struct config *config)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        if (settings[i].kind == TEXT)
-            free(*(char **)((char *)config + settings[i].offset));
-    }
+    settings_close(settings, SETTING_COUNT, config);
+    job_kinds_close(&config->jobs);
     memset(config, 0, sizeof(*config));
 }
 
@@ -278,9 +216,12 @@ static enum err check_journal(const struct config *config, struct error *error)
 }
 
 /* What each allows alone may still make no sense together. */
-static enum err check_together(const struct config *config, struct error *error)
+static enum err check_together(struct config *config, struct error *error)
 {
     const struct limits *all = &config->limits;
+    enum err err = job_kinds_check(&config->jobs, error);
+    if (err)
+        return err;
     if (all->hello_frame > all->frame)
         return error_set(error, ERR_BAD_MESSAGE, "limits.hello_frame is above limits.frame");
     if (all->queue_presence > all->queue_edits || all->queue_edits > all->queue)
@@ -329,7 +270,8 @@ static enum err read_environment(struct config *config, struct error *error)
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const char *value = environment(settings[i].environment);
         struct error why = {0};
-        enum err err = value ? set_setting(config, &settings[i], value, &why) : ERR_OK;
+        enum err err =
+            value ? setting_set(&settings[i], config, settings[i].name, value, &why) : ERR_OK;
         if (err)
             return error_set(error, err, "%s: %.120s", settings[i].environment, why.text);
     }
@@ -370,7 +312,7 @@ static enum err read_flag(struct config *config, char ***argv, struct error *err
         const char *value = flag_value(argv, flag);
         if (!value)
             return error_set(error, ERR_BAD_MESSAGE, "%s needs a value", flag);
-        return set_setting(config, &settings[i], value, error);
+        return setting_set(&settings[i], config, settings[i].name, value, error);
     }
     return error_set(error, ERR_BAD_MESSAGE, "there is no flag or command %.60s; see --help",
                      **argv);
@@ -452,4 +394,5 @@ void config_print_help(FILE *out)
         fprintf(out, "  limits.rate.%-11s %s a second (%u, burst %u)\n", rate_name(kind),
                 kind == RATE_bytes ? "bytes" : "messages", rates[kind].per_s, rates[kind].burst);
     fputs("\nA rate is a number (burst twice that) or {\"per_s\": 100, \"burst\": 200}.\n", out);
+    job_kinds_print_help(out);
 }

@@ -130,7 +130,9 @@ static const struct {
     {"{\"port\": -1}", "port is a whole number"},
     {"{\"port\": 1.5}", "port is neither"},
     {"{\"port\": null}", "port is neither"},
-    {"{\"port\": [1]}", "port is neither"},
+    {"{\"port\": [1]}", "port[0] is no text"},
+    {"{\"port\": [\"1\"]}", "there is no setting port[0]"},
+    {"{\"port\": []}", "port is an empty list"},
     {"{\"port\": \"x\"}", "not x"},
     {"{\"port\": \"\"}", "port is a whole number"},
     {"{\"port\": 9223372036854775807}", "port is a whole number"},
@@ -145,6 +147,29 @@ static const struct {
     {"{\"redis\": {\"url\": \"http://h\"}}", "redis.url: "},
     {"{\"limits\": {\"queue_edits\": 8388608}}", "rising order"},
     {"{\"limits\": {\"frame\": 8192, \"hello_frame\": 16384}}", "hello_frame is above"},
+    {"{\"jobs\": 1}", "there is no setting jobs"},
+    {"{\"jobs\": {\"Format\": {\"input\": \"file\"}}}",
+     "jobs.Format.input: a kind of job has a name"},
+    {"{\"jobs\": {\"abcdefghijklmnopqrstuvwxyzabcdefg\": {\"tries\": 1}}}", "of at most 32"},
+    {"{\"jobs\": {\"a\": 1}}", "there is no setting jobs.a"},
+    {"{\"jobs\": {\"a\": {\"comand\": [\"x\"]}}}", "there is no setting jobs.a.comand[0]"},
+    {"{\"jobs\": {\"a\": {\"command\": \"wc -l\"}}}", "jobs.a.command is a list of words"},
+    {"{\"jobs\": {\"a\": {\"command\": [\"wc\", 1]}}}", "jobs.a.command[1] is no text"},
+    {"{\"jobs\": {\"a\": {\"command\": []}}}", "jobs.a.command is an empty list"},
+    {"{\"jobs\": {\"a\": {\"command\": [\"\"]}}}", "jobs.a: command[0] is the name of a program"},
+    {"{\"jobs\": {\"a\": {\"command\": [\"{path}\"]}}}", "command[0] is the name of a program"},
+    {"{\"jobs\": {\"a\": {\"input\": \"all\"}}}",
+     "jobs.a.input is one of none, file, project, not all"},
+    {"{\"jobs\": {\"a\": {\"output\": \"edit\", \"command\": [\"x\"]}}}",
+     "jobs.a: with output edit"},
+    {"{\"jobs\": {\"a\": {\"output\": \"file\"}}}", "jobs.a: without a command, output"},
+    {"{\"jobs\": {\"a\": {\"input\": \"project\"}}}", "jobs.a: without a command, input"},
+    {"{\"jobs\": {\"a\": {\"time_ms\": 0}}}", "jobs.a.time_ms is a whole number from 1"},
+    {"{\"jobs\": {\"a\": {\"tries\": 101}}}", "jobs.a.tries is a whole number from 1 to 100"},
+    {"{\"jobs\": {\"a\": {\"limit\": {\"count\": 1}}}}", "jobs.a: limit has both"},
+    {"{\"jobs\": {\"a\": {\"limit\": 1}}}", "there is no setting jobs.a.limit"},
+    {"{\"jobs\": {\"a\": {\"retry_ms\": 9, \"retry_most_ms\": 8}}}", "retry_most_ms is below"},
+    {"{\"jobs\": {\"a\": {\"content_type\": \"zip\"}}}", "jobs.a: content_type"},
 };
 
 static void what_is_wrong_is_named(void)
@@ -155,6 +180,74 @@ static void what_is_wrong_is_named(void)
         if (err == ERR_OK || !strstr(error.text, bad[i].reason))
             CHECK_FAIL("%s: \"%s\", not \"%s\"", bad[i].json, error.text, bad[i].reason);
     }
+    config_close(&config);
+}
+
+/* ---- kinds of jobs ---- */
+
+static const struct job_kind *kind_of(const char *name)
+{
+    for (size_t i = 0; i < config.jobs.count; i++) {
+        if (strcmp(config.jobs.items[i]->name, name) == 0)
+            return config.jobs.items[i];
+    }
+    REQUIRE(false);
+    return NULL;
+}
+
+static void a_kind_of_job_has_what_it_names_and_else_the_defaults(void)
+{
+    struct error error = {0};
+    CHECK_EQ_INT(
+        read_json(
+            "{\"jobs\": {\"format\": {\"command\": [\"prettier\", \"{path}\"], \"input\":"
+            " \"file\", \"output\": \"edit\", \"paths\": \".js .ts\", \"time_ms\": 1,"
+            " \"memory\": 0, \"output_max\": 2, \"tries\": 4, \"concurrency\": 5, \"limit\":"
+            " {\"count\": 6, \"ms\": 7}, \"retry_ms\": 8, \"retry_most_ms\": 9, \"title\":"
+            " \"Format\"}, \"words\": {\"input\": \"file\"}, \"zip\": {\"command\": [\"zip\"],"
+            " \"input\": \"project\", \"output\": \"file\", \"content_type\": \"a/zip\"}}}",
+            &error),
+        ERR_OK);
+    CHECK_EQ_STR(error.text, "");
+    CHECK_EQ_INT(config.jobs.count, 3);
+    const struct job_kind *kind = kind_of("format");
+    CHECK_EQ_STR(kind->title, "Format");
+    CHECK_EQ_STR(kind->command[0], "prettier");
+    CHECK_EQ_STR(kind->command[1], "{path}");
+    CHECK(!kind->command[2]);
+    CHECK_EQ_INT(kind->input, JOB_INPUT_FILE);
+    CHECK_EQ_INT(kind->output, JOB_OUTPUT_EDIT);
+    CHECK_EQ_STR(kind->paths, ".js .ts");
+    CHECK(kind->time_ms == 1 && kind->memory == 0 && kind->output_max == 2 && kind->tries == 4);
+    CHECK(kind->concurrency == 5 && kind->limit_count == 6 && kind->limit_ms == 7);
+    CHECK(kind->retry_ms == 8 && kind->retry_most_ms == 9);
+    kind = kind_of("words");
+    CHECK(!kind->command);
+    CHECK_EQ_STR(kind->title, "");
+    CHECK_EQ_STR(kind->paths, "");
+    CHECK_EQ_INT(kind->output, JOB_OUTPUT_TEXT);
+    CHECK(kind->time_ms == 30000 && kind->memory == 1 << 30 && kind->output_max == 1 << 20);
+    CHECK(kind->tries == 3 && kind->concurrency == 4 && kind->limit_count == 0);
+    CHECK(kind->limit_ms == 0 && kind->retry_ms == 1000 && kind->retry_most_ms == 60000);
+    kind = kind_of("zip");
+    CHECK_EQ_INT(kind->input, JOB_INPUT_PROJECT);
+    CHECK_EQ_INT(kind->output, JOB_OUTPUT_FILE);
+    CHECK_EQ_STR(kind->content_type, "a/zip");
+    config_close(&config);
+}
+
+static void there_are_at_most_64_kinds_of_jobs(void)
+{
+    char json[4096] = "{\"jobs\": {";
+    struct error error = {0};
+    for (int i = 0; i < 64; i++)
+        snprintf(json + strlen(json), 40, "%s\"k%d\": {\"tries\": 1}", i > 0 ? ", " : "", i);
+    strcat(json, "}}");
+    CHECK_EQ_INT(read_json(json, &error), ERR_OK);
+    CHECK_EQ_INT(config.jobs.count, 64);
+    strcpy(json + strlen(json) - 2, ", \"k64\": {\"tries\": 1}}}");
+    CHECK_EQ_INT(read_json(json, &error), ERR_BAD_MESSAGE);
+    CHECK_EQ_STR(error.text, "there are more than 64 kinds of jobs");
     config_close(&config);
 }
 
@@ -280,6 +373,8 @@ int main(int argc, char **argv)
     RUN(redis_has_its_settings);
     RUN(every_limit_can_be_set_within_its_bounds);
     RUN(what_is_wrong_is_named);
+    RUN(a_kind_of_job_has_what_it_names_and_else_the_defaults);
+    RUN(there_are_at_most_64_kinds_of_jobs);
     RUN(a_flag_wins_over_the_environment_and_that_over_the_file);
     RUN(wrong_words_are_named);
     RUN(settings_are_compared_when_all_are_known);

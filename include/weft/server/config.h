@@ -8,13 +8,14 @@
 
 #include "weft/base/err.h"
 #include "weft/protocol/limits.h"
+#include "weft/server/job_kinds.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 struct config {
     /* texts are owned; "" where not set */
-    char *host, *data, *redis_url, *mongodb_uri, *secret, *instance;
+    char *host, *data, *redis_url, *mongodb_uri, *secret, *instance, *worker_folder;
     uint64_t port;
     uint64_t durability;         /* enum durability of io/storage.h */
     uint64_t durability_require; /* enum redis_durability of io/redis.h */
@@ -25,7 +26,10 @@ struct config {
     uint64_t log_json;
     uint64_t save_after_ms, save_retry_ms;
     uint64_t save_concurrency, save_rate_count, save_rate_ms, save_alarm_tries, save_lease_ms;
+    uint64_t queue_keep_ms;
+    uint64_t worker_concurrency, worker_lease_ms;
     uint64_t drain_in_ms, drain_spread_ms;
+    struct job_kinds jobs;
     struct limits limits;
     struct rate rates[RATE_COUNT];
 };
