@@ -167,8 +167,8 @@ export class World {
   async type(goal, typists = this.typists) {
     const most = typeof goal === "number" ? this.acked + goal : 0;
     const isDone = typeof goal === "number" ? () => this.acked >= most : goal;
-    await this.until(() => {
-      const done = isDone();
+    await this.until(async () => {
+      const done = await isDone();
       if (!done)
         for (const typist of typists) if (!typist.buffer && this.random() < 0.5) typist.type();
       return done;
