@@ -61,6 +61,27 @@ static const char schema[] =
                                                            SCHEMA_VERSION) ";"
                                                                            "COMMIT";
 
+/* What came later, and an older weftd does not look at. */
+static const char additions[] =
+    "CREATE TABLE IF NOT EXISTS job (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL "
+    "UNIQUE,"
+    "  project TEXT NOT NULL, kind TEXT NOT NULL, f INTEGER NOT NULL, path TEXT NOT NULL,"
+    "  args TEXT NOT NULL, by INTEGER NOT NULL, user TEXT NOT NULL, name TEXT NOT NULL,"
+    "  cid INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,"
+    "  queued_at INTEGER NOT NULL, started_at INTEGER NOT NULL DEFAULT 0,"
+    "  ended_at INTEGER NOT NULL DEFAULT 0, due_at INTEGER NOT NULL, code INTEGER NOT NULL DEFAULT "
+    "0,"
+    "  problem TEXT NOT NULL DEFAULT '', lease TEXT NOT NULL DEFAULT '',"
+    "  output_max INTEGER NOT NULL DEFAULT 0, is_canceled INTEGER NOT NULL DEFAULT 0, bytes BLOB) "
+    "STRICT;"
+    "CREATE INDEX IF NOT EXISTS job_due ON job (kind, state, due_at, seq);"
+    "CREATE INDEX IF NOT EXISTS job_of ON job (project, state);"
+    "CREATE TABLE IF NOT EXISTS job_output (job TEXT NOT NULL, i INTEGER NOT NULL, text TEXT NOT "
+    "NULL,"
+    "  PRIMARY KEY (job, i)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS job_begun (kind TEXT NOT NULL, at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX IF NOT EXISTS job_begun_at ON job_begun (kind, at);";
+
 /* ---- failing in words ---- */
 
 static void note_problem(struct database *database)
@@ -173,7 +194,8 @@ static enum err open_connection(struct database *database, const char *path, boo
     if (err != ERR_OK)
         return err;
     if (!set_up_connection(database, full) ||
-        (*made && sqlite3_exec(database->handle, schema, NULL, NULL, NULL) != SQLITE_OK))
+        (*made && sqlite3_exec(database->handle, schema, NULL, NULL, NULL) != SQLITE_OK) ||
+        sqlite3_exec(database->handle, additions, NULL, NULL, NULL) != SQLITE_OK)
         return opening_failed(database, path, error);
     sqlite3_wal_hook(database->handle, count_pages, database);
     return prepare_all(database, path, error);

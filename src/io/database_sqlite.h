@@ -51,7 +51,40 @@
     X(CIDS_FORGET, "DELETE FROM cid WHERE at < ?")                                                 \
     X(EVENT_ADD, "INSERT INTO event VALUES (?, ?, ?)")                                             \
     X(EVENTS_READ, "SELECT payload FROM event WHERE project = ? AND e > ? ORDER BY e")             \
-    X(EVENTS_TRIM, "DELETE FROM event WHERE project = ? AND e < ?")
+    X(EVENTS_TRIM, "DELETE FROM event WHERE project = ? AND e < ?")                                \
+    X(JOB_ADD, "INSERT INTO job (id, project, kind, f, path, args, by, user, name, cid, "          \
+               "queued_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                   \
+    X(JOB_READ, "SELECT id, project, kind, f, path, args, by, user, name, cid, state, tries, "     \
+                "queued_at, started_at, ended_at, code, problem, lease, output_max, is_canceled, " \
+                "length(bytes) FROM job WHERE id = ?")                                             \
+    X(JOBS_LIST, "SELECT id, project, kind, f, path, args, by, user, name, cid, state, tries, "    \
+                 "queued_at, started_at, ended_at, code, problem, lease, output_max, "             \
+                 "is_canceled, length(bytes) FROM job WHERE (?1 = '' OR project = ?1) AND "        \
+                 "(?2 = 0 OR state = 3) ORDER BY seq DESC LIMIT ?3")                               \
+    X(JOBS_OPEN, "SELECT count(*) FROM job WHERE project = ? AND state < 2")                       \
+    X(JOBS_NEXT, "SELECT id, due_at, seq FROM job WHERE kind = ? AND state = 0 ORDER BY due_at, "  \
+                 "seq LIMIT 1")                                                                    \
+    X(JOBS_RUNNING, "SELECT count(*) FROM job WHERE kind = ? AND state = 1")                       \
+    X(JOB_BEGIN, "UPDATE job SET state = 1, tries = tries + 1, started_at = ?, lease = ?, "        \
+                 "output_max = ? WHERE id = ?")                                                    \
+    X(JOB_END, "UPDATE job SET state = ?, ended_at = ?, code = ?, problem = ?, bytes = ?, "        \
+               "due_at = ?, lease = '' WHERE id = ?")                                              \
+    X(JOB_CANCEL, "UPDATE job SET is_canceled = 1 WHERE id = ?")                                   \
+    X(JOB_ANEW, "UPDATE job SET state = 0, tries = 0, due_at = ?, ended_at = 0, is_canceled = 0, " \
+                "bytes = NULL WHERE id = ?")                                                       \
+    X(JOB_DELETE, "DELETE FROM job WHERE id = ?")                                                  \
+    X(JOB_BYTES, "SELECT bytes FROM job WHERE id = ?")                                             \
+    X(JOBS_REQUEUE, "UPDATE job SET state = 0, lease = '', due_at = ? WHERE state = 1")            \
+    X(JOBS_FORGET, "DELETE FROM job WHERE (state IN (2, 4) AND ended_at < ?1) OR (state = 3 AND "  \
+                   "ended_at < ?2)")                                                               \
+    X(JOB_OUTPUT_ADD, "INSERT OR REPLACE INTO job_output VALUES (?, ?, ?)")                        \
+    X(JOB_OUTPUT_READ, "SELECT text FROM job_output WHERE job = ? ORDER BY i")                     \
+    X(JOB_OUTPUT_SIZE, "SELECT total(length(CAST(text AS BLOB))) FROM job_output WHERE job = ?")   \
+    X(JOB_OUTPUT_CLEAR, "DELETE FROM job_output WHERE job = ?")                                    \
+    X(JOBS_OUTPUT_FORGET, "DELETE FROM job_output WHERE job NOT IN (SELECT id FROM job)")          \
+    X(JOB_BEGUN_ADD, "INSERT INTO job_begun VALUES (?, ?)")                                        \
+    X(JOB_BEGUN_COUNT, "SELECT count(*), min(at) FROM job_begun WHERE kind = ? AND at > ?")        \
+    X(JOB_BEGUN_FORGET, "DELETE FROM job_begun WHERE kind = ? AND at <= ?")
 
 enum statement {
 #define STATEMENT_ENUM(name, sql) STATEMENT_##name,

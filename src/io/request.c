@@ -47,6 +47,9 @@ static void give_back_answer(struct request *request)
         unref_all(request->answer.rows.entries, request->answer.rows.entry_count);
     else if (request->kind == REQUEST_EVENTS)
         unref_all(request->answer.events.messages, request->answer.events.count);
+    else if (request->kind == REQUEST_JOB)
+        for (size_t i = 0; i < request->answer.jobs.event_count; i++)
+            blob_unref(request->answer.jobs.events[i].message);
 }
 
 void request_free(struct request *request)
@@ -120,6 +123,9 @@ void request_refuse(struct request *request, enum state_result result, const cha
     case REQUEST_SAVE:
         refuse_save(request, problem);
         break;
+    case REQUEST_JOB:
+        request->answer.jobs.result = JOBS_BUSY;
+        break;
     case REQUEST_FORGET:
     case REQUEST_KINDS:
         break;
@@ -129,5 +135,7 @@ void request_refuse(struct request *request, enum state_result result, const cha
 bool request_reads(const struct request *request)
 {
     return request->kind == REQUEST_OPEN || request->kind == REQUEST_READ ||
-           request->kind == REQUEST_EVENTS;
+           request->kind == REQUEST_EVENTS ||
+           (request->kind == REQUEST_JOB &&
+            (request->u.job.call == JOB_GET || request->u.job.call == JOB_LIST));
 }

@@ -6,6 +6,7 @@
 #define REQUEST_H
 
 #include "weft/base/arena.h"
+#include "weft/core/jobs.h"
 #include "weft/core/repository.h"
 #include "weft/core/state.h"
 #include "weft/io/worker.h"
@@ -19,7 +20,44 @@ enum request_kind {
     REQUEST_EVENTS,
     REQUEST_FORGET,
     REQUEST_SAVE,
+    REQUEST_JOB,
     REQUEST_KINDS
+};
+
+/* Which call of the queue of jobs. */
+enum job_call {
+    JOB_ADD,
+    JOB_TAKE,
+    JOB_RENEW,
+    JOB_OUTPUT,
+    JOB_SETTLE,
+    JOB_CANCEL,
+    JOB_GET,
+    JOB_LIST,
+    JOB_RETRY,
+    JOB_DROP
+};
+struct job_request {
+    enum job_call call;
+    const char *id, *project;            /* project "": whichever */
+    struct job job;                      /* add */
+    const struct job_kind *const *kinds; /* take; borrowed of core for its life */
+    size_t count;
+    const struct jobs_lease *leases; /* renew; output: one */
+    uint64_t i;
+    const char *data;
+    size_t len;
+    struct jobs_settle settle;
+    struct jobs_filter filter;
+    bool want_bytes;
+    uint64_t keep_ms;
+    size_t waiting_max;
+};
+/* What the room is told. */
+struct job_event {
+    const char *project;
+    uint64_t e; /* 0: output */
+    struct blob *message;
 };
 
 struct request {
@@ -34,6 +72,7 @@ struct request {
         struct state_tree tree;
         uint64_t after;
         struct repository_save save;
+        struct job_request job;
     } u;
     /* Filled by the thread. */
     union {
@@ -44,6 +83,22 @@ struct request {
         struct state_treed treed;
         struct state_events events;
         struct repository_saved saved;
+        struct {
+            uint64_t room, request; /* as in all answers */
+            enum jobs_result result;
+            uint64_t next_ms;
+            enum job_state state;
+            struct job job; /* of take, get */
+            const char *lease, *output;
+            size_t output_len;
+            const char *bytes;
+            size_t bytes_len;
+            const enum job_lease_state *leases;
+            const struct job *list;
+            size_t count;
+            struct job_event events[2];
+            size_t event_count;
+        } jobs;
     } answer;
     bool admitted; /* open: the generation is raised already */
     struct arena arena;

@@ -127,6 +127,7 @@ void state_deliver(struct state *state, struct request *request)
         break;
     case REQUEST_FORGET:
     case REQUEST_SAVE:
+    case REQUEST_JOB:
     case REQUEST_KINDS:
         break;
     }

@@ -27,6 +27,8 @@
 #include <unistd.h>
 
 #define DATABASE_NAME "weft.db"
+#define JOBS_KEEP_MS (24u * 3600 * 1000)
+#define JOBS_WAITING_MAX 100
 #define GATHER_US 300
 #define GATHER_MOST_US 2000
 #define CHECKPOINT_PAGES 4096
@@ -142,6 +144,7 @@ static execute *const executes[REQUEST_KINDS] = {
     [REQUEST_APPEND] = execute_append, [REQUEST_READ] = execute_read,
     [REQUEST_TREE] = execute_tree,     [REQUEST_EVENTS] = execute_events,
     [REQUEST_FORGET] = execute_forget, [REQUEST_SAVE] = execute_save,
+    [REQUEST_JOB] = execute_job,
 };
 
 bool storage_begin(struct storage *storage, struct request *request)
@@ -272,6 +275,8 @@ static void finish_request(void *owner, struct task *task)
         ;
     else if (request->kind == REQUEST_SAVE)
         repository_deliver(&storage->repository.repository, request);
+    else if (request->kind == REQUEST_JOB)
+        jobs_deliver(&storage->jobs.jobs, request);
     else
         state_deliver(&storage->state.state, request);
     request_free(request);
@@ -294,6 +299,11 @@ struct state *storage_state(struct storage *storage)
 struct repository *storage_repository(struct storage *storage)
 {
     return &storage->repository.repository;
+}
+
+struct jobs *storage_jobs(struct storage *storage)
+{
+    return &storage->jobs.jobs;
 }
 
 const char *storage_secret(const struct storage *storage)
@@ -395,6 +405,10 @@ static enum err settle(struct storage *storage, struct error *error)
                      storage->config.durability == DURABILITY_POWER_CUT ? "power-cut" : "restart");
         database_set(database, "clean", "0");
         settle_secret(storage);
+        /* Whoever ran them is not there any more. */
+        sqlite3_stmt *requeue = database_statement(database, STATEMENT_JOBS_REQUEUE);
+        bind_u64(requeue, 1, wall_ms());
+        database_write(database, requeue);
         sqlite3_stmt *forget = database_statement(database, STATEMENT_CIDS_FORGET);
         bind_u64(forget, 1, wall_ms() - DAY_MS);
         database_write(database, forget);
@@ -488,6 +502,9 @@ struct storage *storage_open(const struct storage_config *config, uv_loop_t *loo
     storage->state =
         (struct state_port){{.ops = &state_sqlite_ops, .store_name = "sqlite"}, storage};
     storage->repository = (struct repository_port){{.ops = &repository_sqlite_ops}, storage};
+    storage->jobs = (struct jobs_port){
+        {.ops = &jobs_sqlite_ops, .keep_ms = JOBS_KEEP_MS, .waiting_max = JOBS_WAITING_MAX},
+        storage};
     pthread_mutex_init(&storage->published_lock, NULL);
     truth_init(&storage->truth);
     if (open_folder(storage, error) != ERR_OK || read_database(storage, error) != ERR_OK ||

@@ -10,6 +10,7 @@
 #include "weft/io/storage.h"
 #include <pthread.h>
 
+struct buf;
 struct rope;
 
 #define DAY_MS 86400000u /* how long a cid may come back */
@@ -32,6 +33,10 @@ struct storage {
         struct repository repository;
         struct storage *storage;
     } repository;
+    struct jobs_port {
+        struct jobs jobs;
+        struct storage *storage;
+    } jobs;
     struct worker *worker;
     bool closing;
     int lock; /* file descriptor */
@@ -95,6 +100,11 @@ void execute_save(struct storage *storage, struct request *request);
 /* Writes who wrote last, as far as the table does not have it. */
 void seen_write(struct database *database, struct file *file, uint64_t now_ms);
 
+/* ---- jobs_sqlite.c ---- */
+extern const struct jobs_ops jobs_sqlite_ops;
+void jobs_deliver(struct jobs *jobs, struct request *request);
+void execute_job(struct storage *storage, struct request *request); /* jobs_sqlite_thread.c */
+
 /* ---- journal_sqlite.c: requests of the state, on the thread ---- */
 
 /* The project of the ticket under its epoch and whole, or NULL and the request is refused. */
@@ -108,5 +118,7 @@ void execute_forget(struct storage *storage, struct request *request);
 void execute_create(struct storage *storage, struct request *request);
 void execute_tree(struct storage *storage, struct request *request);
 void execute_events(struct storage *storage, struct request *request);
+/* The next event of the project, whose number is project->e already. */
+void write_event(struct storage *storage, struct project *project, const struct buf *payload);
 
 #endif

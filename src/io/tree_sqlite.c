@@ -89,26 +89,6 @@ void execute_create(struct storage *storage, struct request *request)
 
 /* ---- the end of every change: the event, and the answer ---- */
 
-static void write_event(struct storage *storage, struct project *project,
-                        const struct state_treed *change)
-{
-    static const enum fs_op ops[] = {
-        [TREE_CREATE] = FS_CREATE, [TREE_RENAME] = FS_RENAME, [TREE_DELETE] = FS_DELETE};
-    struct fs_entry *entries = mem_realloc_array(NULL, change->entry_count, sizeof(*entries));
-    struct buf payload = BUF_EMPTY;
-    for (size_t i = 0; i < change->entry_count; i++)
-        entries[i] = (struct fs_entry){change->entries[i].f, change->entries[i].path};
-    encode_fs(&payload, &(struct fs_event){change->e, change->by, ops[change->op], change->folder,
-                                           entries, change->entry_count});
-    sqlite3_stmt *add = database_statement(&storage->database, STATEMENT_EVENT_ADD);
-    bind_u64(add, 1, project->id);
-    bind_u64(add, 2, change->e);
-    bind_bytes(add, 3, payload.data, payload.len);
-    database_write(&storage->database, add);
-    buf_close(&payload);
-    free(entries);
-}
-
 static void trim_events(struct storage *storage, struct project *project)
 {
     if (project->e - project->first_event < storage->config.events)
@@ -118,6 +98,38 @@ static void trim_events(struct storage *storage, struct project *project)
     bind_u64(trim, 1, project->id);
     bind_u64(trim, 2, project->first_event);
     database_write(&storage->database, trim);
+}
+
+void write_event(struct storage *storage, struct project *project, const struct buf *payload)
+{
+    storage->truth.changes++;
+    sqlite3_stmt *add = database_statement(&storage->database, STATEMENT_EVENT_ADD);
+    bind_u64(add, 1, project->id);
+    bind_u64(add, 2, project->e);
+    bind_bytes(add, 3, payload->data, payload->len);
+    database_write(&storage->database, add);
+    trim_events(storage, project);
+    sqlite3_stmt *move = database_statement(&storage->database, STATEMENT_PROJECT_MOVE);
+    bind_u64(move, 1, project->next_file);
+    bind_u64(move, 2, project->e);
+    bind_u64(move, 3, project->id);
+    database_write(&storage->database, move);
+}
+
+static void write_change(struct storage *storage, struct project *project,
+                         const struct state_treed *change)
+{
+    static const enum fs_op ops[] = {
+        [TREE_CREATE] = FS_CREATE, [TREE_RENAME] = FS_RENAME, [TREE_DELETE] = FS_DELETE};
+    struct fs_entry *entries = mem_realloc_array(NULL, change->entry_count, sizeof(*entries));
+    struct buf payload = BUF_EMPTY;
+    for (size_t i = 0; i < change->entry_count; i++)
+        entries[i] = (struct fs_entry){change->entries[i].f, change->entries[i].path};
+    encode_fs(&payload, &(struct fs_event){change->e, change->by, ops[change->op], change->folder,
+                                           entries, change->entry_count});
+    write_event(storage, project, &payload);
+    buf_close(&payload);
+    free(entries);
 }
 
 static void finish_change(struct storage *storage, struct project *project, struct request *request,
@@ -131,15 +143,7 @@ static void finish_change(struct storage *storage, struct project *project, stru
     answer->e = ++project->e;
     answer->entries = entries;
     answer->entry_count = count;
-    storage->truth.changes++;
-    write_event(storage, project, answer);
-    trim_events(storage, project);
-
-    sqlite3_stmt *move = database_statement(&storage->database, STATEMENT_PROJECT_MOVE);
-    bind_u64(move, 1, project->next_file);
-    bind_u64(move, 2, project->e);
-    bind_u64(move, 3, project->id);
-    database_write(&storage->database, move);
+    write_change(storage, project, answer);
 }
 
 /* ---- create ---- */

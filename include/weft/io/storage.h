@@ -7,6 +7,7 @@
 #define WEFT_IO_STORAGE_H
 
 #include "weft/base/err.h"
+#include "weft/core/jobs.h"
 #include "weft/core/repository.h"
 #include "weft/core/state.h"
 #include <stdbool.h>
@@ -45,6 +46,8 @@ void storage_close(struct storage *storage);
 /* Both borrowed, valid until storage_close. Their sinks are called on later turns of the loop. */
 struct state *storage_state(struct storage *storage);
 struct repository *storage_repository(struct storage *storage);
+/* The queue of people's jobs; what runs when the process ends is queued again at the next start. */
+struct jobs *storage_jobs(struct storage *storage);
 
 /* The key of this server for signing: configured, or kept in the database. Borrowed. */
 const char *storage_secret(const struct storage *storage);
