@@ -42,6 +42,21 @@ static void print_core(struct buf *out, const struct registry_counts *counts)
     print(out, "projects_failing", "gauge", counts->stuck, "Those whose saves still do.");
 }
 
+static void print_jobs(struct buf *out, const struct registry_counts *counts)
+{
+    print(out, "jobs_added_total", "counter", counts->jobs_added,
+          "Jobs of people, asked for here.");
+    print(out, "jobs_refused_total", "counter", counts->jobs_refused, "Requests for one refused.");
+    print(out, "jobs_begun_total", "counter", counts->jobs_begun, "Tries of jobs begun here.");
+    print(out, "jobs_running", "gauge", counts->jobs_running, "Jobs that run here.");
+    print(out, "jobs_done_total", "counter", counts->jobs_done, "Jobs that went well here.");
+    print(out, "jobs_retried_total", "counter", counts->jobs_retried, "Tries that failed.");
+    print(out, "jobs_failed_total", "counter", counts->jobs_failed, "Jobs not tried any more.");
+    print(out, "jobs_canceled_total", "counter", counts->jobs_canceled, "Jobs stopped by people.");
+    print(out, "jobs_lost_total", "counter", counts->jobs_lost, "Jobs whose lease was lost here.");
+    print(out, "job_edits_total", "counter", counts->job_edits, "Texts that jobs changed.");
+}
+
 /* What a room does to stay in step with the other instances. */
 static void print_shared(struct buf *out, const struct registry_counts *counts)
 {
@@ -193,6 +208,7 @@ void metrics_print(struct buf *out, const struct registry *registry, const struc
 {
     const struct registry_counts *counts = registry_counts(registry);
     print_core(out, counts);
+    print_jobs(out, counts);
     print_refusals(out, counts);
     if (backend->storage)
         print_storage(out, backend->storage);

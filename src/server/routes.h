@@ -27,6 +27,9 @@ void routes_fail_method(struct routes *routes, uint64_t id, const char *allowed)
 
 /* path is what stands behind "/api/v1/". */
 void routes_api(struct routes *routes, const struct http_request *request, const char *path);
+/* project "": all of them; rest is what stands behind "jobs/". */
+void routes_jobs(struct routes *routes, const struct http_request *request, const char *project,
+                 const char *rest);
 /* Returns false where there is no such asset. */
 bool routes_asset(struct routes *routes, const struct http_request *request, const char *path);
 void routes_hash_assets(struct routes *routes);

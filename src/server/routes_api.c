@@ -179,39 +179,55 @@ static void route_project(struct routes *routes, const struct http_request *requ
                             file_found);
 }
 
+/* "jobs", or what stands behind "jobs/"; NULL: it is another address. */
+static const char *behind_jobs(const char *path)
+{
+    static const char jobs[] = "jobs";
+    size_t len = strlen(jobs);
+    if (strncmp(path, jobs, len) != 0 || (path[len] != '\0' && path[len] != '/'))
+        return NULL;
+    return path[len] ? path + len + 1 : "";
+}
+
+static void route_in_project(struct routes *routes, const struct http_request *request,
+                             const char *path)
+{
+    struct error error = {ERR_NO_PROJECT, ""};
+    size_t len = strcspn(path, "/");
+    char project[65];
+    if (!project_id_valid(path, len)) {
+        routes_fail(routes, request->id, &error);
+        return;
+    }
+    snprintf(project, sizeof(project), "%.*s", (int)len, path);
+    const char *jobs = path[len] ? behind_jobs(path + len + 1) : NULL;
+    if (jobs)
+        routes_jobs(routes, request, project, jobs);
+    else if (routes_is_get(request))
+        route_project(routes, request, project, path + len);
+    else
+        routes_fail_method(routes, request->id, "GET, HEAD");
+}
+
 void routes_api(struct routes *routes, const struct http_request *request, const char *path)
 {
     static const char projects[] = "projects/";
     struct error error = {ERR_NO_FILE, "there is nothing at this address"};
-    char project[65];
-    bool is_templates = strcmp(path, "templates") == 0;
-    bool is_projects = strcmp(path, "projects") == 0;
-    if (is_projects) {
+    if (strcmp(path, "projects") == 0) {
         if (strcmp(request->method, "POST") == 0)
             create_project(routes, request);
         else
             routes_fail_method(routes, request->id, "POST");
-        return;
-    }
-    if (!is_templates && strncmp(path, projects, strlen(projects)) != 0) {
+    } else if (strcmp(path, "templates") == 0) {
+        if (routes_is_get(request))
+            answer_templates(routes, request);
+        else
+            routes_fail_method(routes, request->id, "GET, HEAD");
+    } else if (behind_jobs(path)) {
+        routes_jobs(routes, request, "", behind_jobs(path));
+    } else if (strncmp(path, projects, strlen(projects)) == 0) {
+        route_in_project(routes, request, path + strlen(projects));
+    } else {
         routes_fail(routes, request->id, &error);
-        return;
     }
-    if (!routes_is_get(request)) {
-        routes_fail_method(routes, request->id, "GET, HEAD");
-        return;
-    }
-    if (is_templates) {
-        answer_templates(routes, request);
-        return;
-    }
-    const char *name = path + strlen(projects);
-    size_t len = strcspn(name, "/");
-    if (!project_id_valid(name, len)) {
-        error.code = ERR_NO_PROJECT;
-        routes_fail(routes, request->id, &error);
-        return;
-    }
-    snprintf(project, sizeof(project), "%.*s", (int)len, name);
-    route_project(routes, request, project, name + len);
 }
