@@ -15,6 +15,7 @@
  * texts do not hang on it. */
 #include "weft/io/redis.h"
 #include "bus_redis.h"
+#include "jobs_redis.h"
 #include "redis_name.h"
 #include "redis_promise.h"
 #include "state_redis.h"
@@ -46,6 +47,7 @@ struct redis {
     struct redis_link *commands, *subscriptions;
     struct state_redis *state;
     struct bus_redis *bus;
+    struct jobs_redis *jobs;
     struct redis_counts *counts;
     uv_timer_t timers[HANDLES];
     int handles; /* not closed yet */
@@ -442,6 +444,7 @@ static struct redis *make(const struct redis_config *config, uv_loop_t *loop,
     redis_name_init(&redis->name, redis->commands, redis->config.instance, config->lease_ms);
     redis->state = state_redis_new(&redis->config, redis->commands, redis->counts);
     redis->bus = bus_redis_new(redis->commands, redis->subscriptions, redis->counts);
+    redis->jobs = jobs_redis_new(redis->state);
     return redis;
 }
 
@@ -528,6 +531,7 @@ void redis_close(struct redis *redis)
     redis_link_close(redis->commands);
     redis_link_close(redis->subscriptions);
     bus_redis_free(redis->bus);
+    jobs_redis_free(redis->jobs);
     state_redis_free(redis->state);
     redis_address_free(redis->address);
 }
@@ -540,6 +544,11 @@ struct state *redis_state(struct redis *redis)
 struct bus *redis_bus(struct redis *redis)
 {
     return bus_redis_port(redis->bus);
+}
+
+struct jobs *redis_jobs(struct redis *redis)
+{
+    return jobs_redis_port(redis->jobs);
 }
 
 const char *redis_secret(const struct redis *redis)

@@ -484,8 +484,8 @@ static bool begins_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* At most a line a second: a Redis that refuses refuses all. */
-static void complain(struct call *call, const char *words)
+/* A Redis that refuses refuses all. */
+void call_complain(struct call *call, const char *words)
 {
     struct state_redis *state = call->state;
     uint64_t now_ms = uv_hrtime() / 1000000;
@@ -509,7 +509,7 @@ static void read_error(struct answer *answer, const char *words)
     } else if (begins_with(words, "OOM")) {
         answer->problem = "Redis is out of memory";
     }
-    complain(answer->call, words);
+    call_complain(answer->call, words);
 }
 
 static void read_result(struct answer *answer)

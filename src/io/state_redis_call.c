@@ -65,11 +65,14 @@ struct call *call_new(struct state_redis *state, enum script script,
     char key[96];
     call->state = state;
     call->script = script;
+    call->answered = call_answer;
     call->room = ticket->room;
     call->request = ticket->request;
     call_add_text(call, "1");
     if (script == SCRIPT_CLAIM)
         snprintf(key, sizeof(key), "weft:due");
+    else if (!ticket->project)
+        snprintf(key, sizeof(key), "weft:jobs");
     else
         snprintf(key, sizeof(key), "weft:{%s}:meta", ticket->project);
     call_add_text(call, key);
@@ -102,15 +105,16 @@ static void replied(void *owner, void *data, struct redisReply *reply)
         call_send(call);
         return;
     }
-    call_answer(call, reply);
+    call->answered(call, reply);
     call_free(call);
 }
 
 static void refused(void *owner, void *data, struct redisReply *reply)
 {
+    struct call *call = data;
     (void)owner, (void)reply;
-    call_answer(data, NULL);
-    call_free(data);
+    call->answered(call, NULL);
+    call_free(call);
 }
 
 void call_send(struct call *call)
@@ -222,6 +226,20 @@ const char *take_text(struct reading *from, size_t *len)
     }
     if (len)
         *len = (size_t)reply->len;
+    return reply->str;
+}
+
+const char *take_bytes(struct reading *from, size_t *len)
+{
+    const struct redisReply *reply = take(from);
+    *len = 0;
+    if (reply && reply->type == REDIS_REPLY_NIL)
+        return NULL;
+    if (!is_text(reply)) {
+        *from->is_bad = true;
+        return NULL;
+    }
+    *len = (size_t)reply->len;
     return reply->str;
 }
 

@@ -8,6 +8,7 @@
 #include "state_redis.h"
 #include "weft/base/buf.h"
 
+/* Those of jobs are the last. */
 #define SCRIPT_TABLE(X)                                                                            \
     X(SCRIPT_ABANDON, "abandon", NULL)                                                             \
     X(SCRIPT_APPEND, "append", answer_appended)                                                    \
@@ -27,7 +28,18 @@
     X(SCRIPT_SAVED, "saved", answer_saved)                                                         \
     X(SCRIPT_SETTLE, "settle", NULL)                                                               \
     X(SCRIPT_TREE, "tree", answer_treed)                                                           \
-    X(SCRIPT_UNLOAD, "unload", answer_unloaded)
+    X(SCRIPT_UNLOAD, "unload", answer_unloaded)                                                    \
+    X(SCRIPT_JOB_ADD, "job_add", NULL)                                                             \
+    X(SCRIPT_JOB_ANSWERS, "job_answers", NULL)                                                     \
+    X(SCRIPT_JOB_CANCEL, "job_cancel", NULL)                                                       \
+    X(SCRIPT_JOB_DROP, "job_drop", NULL)                                                           \
+    X(SCRIPT_JOB_GET, "job_get", NULL)                                                             \
+    X(SCRIPT_JOB_LIST, "job_list", NULL)                                                           \
+    X(SCRIPT_JOB_OUTPUT, "job_output", NULL)                                                       \
+    X(SCRIPT_JOB_RENEW, "job_renew", NULL)                                                         \
+    X(SCRIPT_JOB_RETRY, "job_retry", NULL)                                                         \
+    X(SCRIPT_JOB_SETTLE, "job_settle", NULL)                                                       \
+    X(SCRIPT_JOB_TAKE, "job_take", NULL)
 
 enum script {
 #define SCRIPT_ENUM(id, name, answer) id,
@@ -49,9 +61,15 @@ struct state_redis {
     uint64_t complained_ms; /* the last line in the log */
 };
 
+struct redisReply;
+
 struct call {
     struct state_redis *state;
     enum script script;
+    /* Gives the answer to a sink: reply, or where it is NULL, that nobody knows. call_answer, but
+     * of jobs, whose port is owner. */
+    void (*answered)(struct call *call, struct redisReply *reply);
+    void *owner;
     uint64_t room, request;
     uint64_t f;            /* append, read, checkpoint */
     uint64_t by;           /* tree */
@@ -65,7 +83,8 @@ struct call {
     size_t count, room_for;
 };
 
-/* Returns a new call for the key weft:{project}:<tail>, with epoch (NULL: ""), run and instance. */
+/* Returns a new call for the key weft:{project}:meta (no project: weft:jobs), with epoch (NULL:
+ * ""), run and instance. */
 struct call *call_new(struct state_redis *state, enum script script,
                       const struct state_ticket *ticket);
 /* Adds an argument: a copy. NULL is "". */
@@ -83,8 +102,6 @@ void call_load_scripts(struct state_redis *state);
 
 /* ---- answers ---- */
 
-struct redisReply;
-
 /* A list of a reply, read from its front. What does not come as asked is "" or 0, and noted. */
 struct reading {
     struct redisReply **at;
@@ -97,13 +114,17 @@ uint64_t take_u64(struct reading *from);
 int take_int(struct reading *from);
 /* Valid UTF-8; borrowed from the reply. len may be NULL, then it has no NUL inside. */
 const char *take_text(struct reading *from, size_t *len);
+/* Any bytes; NULL where the script says that there are none. */
+const char *take_bytes(struct reading *from, size_t *len);
 const char *take_eol(struct reading *from);
 struct reading take_list(struct reading *from);
 /* Returns a new array of the messages in a list, one reference each. */
 struct blob **take_blobs(struct reading *from, size_t *count);
 void free_blobs(struct blob **blobs, size_t count);
 
-/* Gives the answer to the sink: reply, or where it is NULL, that nobody knows. */
+/* Logs what Redis says where it refuses a script: at most a line a second. */
+void call_complain(struct call *call, const char *words);
+/* To the sink of the state. */
 void call_answer(struct call *call, struct redisReply *reply);
 
 #endif

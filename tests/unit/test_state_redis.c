@@ -6,6 +6,7 @@
 #include "check.h"
 #include "shared_world.h"
 #include "io/state_redis_call.h"
+#include "random_reply.h"
 #include "weft/text/path.h"
 
 #include <jansson.h>
@@ -446,47 +447,6 @@ static void requests_are_remembered_as_long_as_their_events(void)
 
 /* ---- answers of any shape ---- */
 
-/* One value of RESP, of random shape; words are more often those that mean something. */
-static void add_reply(struct buf *out, uint64_t *seed, int depth)
-{
-    static const char *const words[] = {
-        "ok",   "conflict", "load", "wait",    "seen",
-        "7",    "-1",       "lf",   "trimmed", "18446744073709551616",
-        "\xff", "",         "none", "1.abc",   "epoch"};
-    uint64_t kind = check_random(seed) % (depth > 0 ? 12 : 8);
-    if (kind >= 8) {
-        uint64_t count = check_random(seed) % 14;
-        buf_printf(out, "*%d\r\n", (int)count);
-        for (uint64_t i = 0; i < count; i++)
-            add_reply(out, seed, depth - 1);
-    } else if (kind >= 2) {
-        const char *word = words[check_random(seed) % (sizeof(words) / sizeof(words[0]))];
-        buf_printf(out, "$%zu\r\n%s\r\n", strlen(word), word);
-    } else if (kind == 1) {
-        buf_printf(out, ":%d\r\n", (int)(check_random(seed) % 100) - 5);
-    } else {
-        buf_add_text(out, check_random(seed) % 2 ? "$-1\r\n" : "-ERR x\r\n");
-    }
-}
-
-static redisReply *random_reply(uint64_t *seed)
-{
-    struct buf text = BUF_EMPTY;
-    void *reply = NULL;
-    uint64_t count = check_random(seed) % 12;
-    buf_printf(&text, "*%d\r\n$2\r\nok\r\n", (int)count + 1);
-    if (check_random(seed) % 4 == 0)
-        buf_reset(&text);
-    for (uint64_t i = 0; i < count || text.len == 0; i++)
-        add_reply(&text, seed, 3);
-    redisReader *reader = redisReaderCreate();
-    redisReaderFeed(reader, text.data, text.len);
-    REQUIRE(redisReaderGetReply(reader, &reply) == REDIS_OK && reply);
-    redisReaderFree(reader);
-    buf_close(&text);
-    return reply;
-}
-
 static void an_answer_of_any_shape_is_answered_once(void)
 {
     struct redis_config config = redis_config_default();
@@ -500,7 +460,7 @@ static void an_answer_of_any_shape_is_answered_once(void)
     probe_share(&probe);
     size_t rounds = check_long() ? 20000 : 1000, answered = 0, quiet = 0;
     for (size_t i = 0; i < rounds; i++) {
-        for (int script = 0; script < SCRIPTS; script++) {
+        for (int script = 0; script < SCRIPT_JOB_ADD; script++) {
             struct call call = {.state = state, .script = (enum script)script, .with_text = true};
             redisReply *reply = random_reply(&seed);
             uint64_t before = probe.answers;
@@ -512,7 +472,7 @@ static void an_answer_of_any_shape_is_answered_once(void)
         }
     }
     CHECK_EQ_INT(quiet, 4 * rounds); /* abandon, leave, renew, settle */
-    CHECK_EQ_INT(answered, (SCRIPTS - 4) * rounds);
+    CHECK_EQ_INT(answered, (SCRIPT_JOB_ADD - 4) * rounds);
     probe_clear(&probe);
     uv_loop_close(&loop);
     state_redis_free(state);

@@ -1,11 +1,12 @@
 /* Redis as the live state and as the bus between instances: two links (commands, subscriptions),
  * the scripts, the probe to itself, the lease of the instance's name, and what Redis promises.
- * Implements core's ports state and bus; docs/redis.md has the keys. */
+ * Implements core's ports state, bus and jobs; docs/redis.md has the keys. */
 #ifndef WEFT_IO_REDIS_H
 #define WEFT_IO_REDIS_H
 
 #include "weft/base/err.h"
 #include "weft/core/bus.h"
+#include "weft/core/jobs.h"
 #include "weft/core/state.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,6 +54,8 @@ void redis_close(struct redis *redis);
 
 struct state *redis_state(struct redis *redis);
 struct bus *redis_bus(struct redis *redis);
+/* The queue, shared by all. The worker of a job is the instance. */
+struct jobs *redis_jobs(struct redis *redis);
 const char *redis_secret(const struct redis *redis);
 
 /* For /readyz, /metrics and the log. */

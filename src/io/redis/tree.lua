@@ -1,5 +1,5 @@
 #!lua
--- with files
+-- with files, json
 --
 -- op, by, nonce, f, from (a folder, or ''), path, text, eol, length in UTF-16 units, files_max, how
 -- many events are kept, save_after_ms. Once per (by, nonce): the same request is told what it did.
@@ -88,12 +88,6 @@ table.sort(chosen, function(a, b)
 end)
 
 -- The event as clients get it.
-local escapes = { ['"'] = '\\"', ['\\'] = '\\\\', ['\r'] = '\\r', ['\n'] = '\\n' }
-local function quoted(words)
-  return '"' .. string.gsub(words, '[%z\1-\31"\\]', function(c)
-    return escapes[c] or string.format('\\u%04x', string.byte(c))
-  end) .. '"'
-end
 local line = '{"t":"fs","e":' .. int(e)
 if by ~= '0' then line = line .. ',"by":' .. by end
 line = line .. ',"op":"' .. op .. '"'
