@@ -1,5 +1,5 @@
 /**
- * Plants ten bugs, one after the other, and sees that a test finds each: a harness that cannot fail
+ * Plants bugs, one after the other, and sees that a test finds each: a harness that cannot fail
  * proves nothing. `WEFT_MUTANT=<n>` compiles the bug in wherever a source says `#if WEFT_MUTANT == n`
  * (or a script's line ends with `-- mutant n`); each is built into a folder of its own, and only what
  * its tests need.
@@ -53,6 +53,11 @@ const mutants = [
     n: 10,
     bug: "a project is unloaded while somebody is there",
     tests: [worlds, ["test_state_shared"]],
+  },
+  {
+    n: 11,
+    bug: "an older save overwrites a newer one",
+    tests: [worlds, ["test_repository_mongo"]],
   },
 ];
 

@@ -46,6 +46,9 @@ struct shelf_file *shelf_find(const struct shelf *shelf, uint64_t f)
 
 static bool is_older(const struct shelf_file *a, const struct shelf_file *b)
 {
+#if WEFT_MUTANT == 11
+    return true;
+#endif
     return a->epoch_number < b->epoch_number ||
            (a->epoch_number == b->epoch_number && a->rev < b->rev);
 }
