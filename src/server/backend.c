@@ -26,6 +26,7 @@ ERR_CHECKED static enum err open_storage(struct backend *backend, const struct c
     backend->state = storage_state(backend->storage);
     backend->repository = storage_repository(backend->storage);
     backend->bus = &backend->local_bus;
+    backend->jobs = storage_jobs(backend->storage);
     backend->secret = storage_secret(backend->storage);
     return ERR_OK;
 }
@@ -68,6 +69,7 @@ ERR_CHECKED static enum err open_redis(struct backend *backend, const struct con
     backend->state = redis_state(backend->redis);
     backend->repository = &backend->none;
     backend->bus = redis_bus(backend->redis);
+    backend->jobs = redis_jobs(backend->redis);
     backend->secret = redis_secret(backend->redis);
     return config->mongodb_uri[0] ? open_mongo(backend, config, loop, error) : ERR_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "weft/base/err.h"
 #include "weft/core/bus.h"
+#include "weft/core/jobs.h"
 #include "weft/core/repository.h"
 #include "weft/core/state.h"
 #include <uv.h>
@@ -19,6 +20,7 @@ struct backend {
     struct state *state;
     struct repository *repository;
     struct bus *bus;
+    struct jobs *jobs;
     const char *secret; /* the key that signs resume */
 
     struct storage *storage; /* without Redis */
