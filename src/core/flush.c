@@ -116,11 +116,11 @@ static struct state_ticket ticket_of(const struct flush *flush)
 
 /* ---- the end ---- */
 
-static void settle(struct flush *flush, uint64_t again_ms)
+static void settle(struct flush *flush, uint64_t again_ms, uint64_t dirty_ms)
 {
     struct registry *registry = flush->registry;
     struct state_ticket ticket = ticket_of(flush);
-    registry->state->ops->settle(registry->state, &ticket, flush->lease, again_ms);
+    registry->state->ops->settle(registry->state, &ticket, flush->lease, again_ms, dirty_ms);
     registry->flush.claim_ms = registry->now_ms; /* more may be due */
     free_flush(flush);
 }
@@ -140,19 +140,22 @@ static void settle_failed(struct flush *flush, const char *problem)
     registry->counts.saves_stuck += is_alarm;
     log_write(is_alarm ? LOG_ERROR : LOG_WARN, "save failed project=%s tries=%u problem=\"%s\"",
               flush->project, tries, problem ? problem : "");
-    settle(flush, wait / 2 + registry_random(registry) % (wait / 2 + 1));
+    wait = wait / 2 + registry_random(registry) % (wait / 2 + 1);
+    settle(flush, wait, wait);
 }
 
+/* What was changed since it was listed is not known here. */
 static void settle_well(struct flush *flush, uint64_t again_ms)
 {
     failing_remove(&flush->registry->failing, flush->project);
-    settle(flush, again_ms);
+    settle(flush, again_ms, flush->registry->config.save_after_ms);
 }
 
 /* Nobody knows, or it is another time: the state still has what is dirty. */
 static void settle_soon(struct flush *flush)
 {
-    settle(flush, flush->registry->config.save_after_ms);
+    uint64_t after_ms = flush->registry->config.save_after_ms;
+    settle(flush, after_ms, after_ms);
 }
 
 /* The state does not hold it: opening it has it loaded, here or elsewhere. */
@@ -444,8 +447,6 @@ void flush_saved(struct registry *registry, const struct state_saved *answer)
         list_dirty(flush);
     else if (flush->has_failed)
         settle_failed(flush, "not all files could be saved");
-    else if (answer->dirty)
-        settle_well(flush, registry->config.save_after_ms);
     else
         settle_well(flush, flush->members ? registry->config.look_again_ms : UNLOAD_MS);
 }

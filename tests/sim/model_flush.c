@@ -8,6 +8,14 @@
 
 /* ---- claim and settle ---- */
 
+static size_t count_dirty(const struct model_project *project)
+{
+    size_t count = 0;
+    for (const struct model_file *file = project->files; file; file = file->next)
+        count += file->is_dirty;
+    return count;
+}
+
 static struct model_project *first_due(const struct model *model)
 {
     struct model_project *first = NULL;
@@ -48,7 +56,8 @@ void model_settle(struct model *model, const struct model_call *call, struct mod
         return;
     }
     project->claim = NULL;
-    project->due = model_now_ms(model) + call->u.settle.again_ms;
+    project->due = model_now_ms(model) +
+                   (count_dirty(project) ? call->u.settle.dirty_ms : call->u.settle.again_ms);
 }
 
 /* ---- dirty ---- */
@@ -63,14 +72,6 @@ static int longest_first(const void *a, const void *b)
     snprintf(left_id, sizeof(left_id), "%llu", (unsigned long long)left->f);
     snprintf(right_id, sizeof(right_id), "%llu", (unsigned long long)right->f);
     return strcmp(left_id, right_id);
-}
-
-static size_t count_dirty(const struct model_project *project)
-{
-    size_t count = 0;
-    for (const struct model_file *file = project->files; file; file = file->next)
-        count += file->is_dirty;
-    return count;
 }
 
 void model_list_dirty(struct model *model, const struct model_call *call,

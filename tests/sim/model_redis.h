@@ -78,7 +78,7 @@ struct model_call {
         uint64_t claim_ms;
         struct {
             const char *lease;
-            uint64_t again_ms;
+            uint64_t again_ms, dirty_ms;
         } settle;
         size_t dirty_most;
         struct {

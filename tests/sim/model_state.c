@@ -269,11 +269,12 @@ static void call_claim(struct state *port, const struct state_ticket *ticket, ui
 }
 
 static void call_settle(struct state *port, const struct state_ticket *ticket, const char *lease,
-                        uint64_t again_ms)
+                        uint64_t again_ms, uint64_t dirty_ms)
 {
     struct model_call *call = new_call(port, MODEL_SETTLE, ticket);
     call->u.settle.lease = text(state_of(port), lease);
     call->u.settle.again_ms = again_ms;
+    call->u.settle.dirty_ms = dirty_ms;
     state_of(port)->send(state_of(port), call);
 }
 

@@ -234,10 +234,11 @@ static CHECK_UNUSED enum state_result probe_claim(struct probe *probe, uint64_t 
     return probe->got.result;
 }
 
-static CHECK_UNUSED void probe_settle(struct probe *probe, const char *lease, uint64_t again_ms)
+static CHECK_UNUSED void probe_settle(struct probe *probe, const char *lease, uint64_t again_ms,
+                                      uint64_t dirty_ms)
 {
     struct state_ticket ticket = probe_quietly(probe);
-    probe->state->ops->settle(probe->state, &ticket, lease, again_ms);
+    probe->state->ops->settle(probe->state, &ticket, lease, again_ms, dirty_ms);
 }
 
 static CHECK_UNUSED enum state_result probe_ask_dirty(struct probe *probe, size_t most)

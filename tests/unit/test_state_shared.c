@@ -364,10 +364,10 @@ static void one_flushes_a_project_that_is_due(void)
     CHECK_EQ_INT(probe_claim(second, 60000), STATE_NO_PROJECT);
     CHECK_EQ_INT(probe_append(second, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
     CHECK_EQ_INT(probe_claim(second, 60000), STATE_NO_PROJECT);
-    probe_settle(first, "another", 0);
-    probe_settle(first, lease, 0);
+    probe_settle(first, "another", 0, 0);
+    probe_settle(first, lease, 0, 0);
     CHECK_EQ_INT(probe_claim(first, 60000), STATE_OK);
-    probe_settle(first, first->got.token, 600000);
+    probe_settle(first, first->got.token, 600000, 600000);
     CHECK_EQ_INT(probe_claim(first, 60000), STATE_NO_PROJECT);
     free(lease);
 }
@@ -389,10 +389,24 @@ static void a_change_makes_a_saved_project_due_soon(void)
     char *lease = token_of(probe);
     CHECK_EQ_INT(probe_tell_saved(probe, 1, 1, 0), STATE_OK);
     CHECK_EQ_INT(probe_tell_saved(probe, 2, 1, 0), STATE_OK);
-    probe_settle(probe, lease, 600000);
+    probe_settle(probe, lease, 600000, 600000);
     backend->pass(5);
     CHECK_EQ_INT(probe_claim(probe, 60000), STATE_NO_PROJECT);
     CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
+    UNTIL(probe_claim(probe, 60000) == STATE_OK);
+    free(lease);
+}
+
+/* It came when all had been listed, and whoever flushes knows nothing of it. */
+static void what_changed_meanwhile_is_due_sooner_than_what_is_clean(void)
+{
+    struct probe *probe = begin(&(struct backend_options){.save_after_ms = 1});
+    UNTIL(probe_claim(probe, 60000) == STATE_OK);
+    char *lease = token_of(probe);
+    CHECK_EQ_INT(probe_tell_saved(probe, 1, 1, 0), STATE_OK);
+    CHECK_EQ_INT(probe_tell_saved(probe, 2, 1, 0), STATE_OK);
+    CHECK_EQ_INT(probe_append(probe, 1, 0, ANN, 1, 1, 4, "x"), STATE_OK);
+    probe_settle(probe, lease, 600000, 1);
     UNTIL(probe_claim(probe, 60000) == STATE_OK);
     free(lease);
 }
@@ -404,7 +418,7 @@ static void a_dead_flusher_leaves_the_job(void)
     UNTIL(probe_claim(first, 300) == STATE_OK);
     char *lease = token_of(first);
     UNTIL(probe_claim(second, 60000) == STATE_OK);
-    probe_settle(first, lease, 0); /* not its any more */
+    probe_settle(first, lease, 0, 0); /* not its any more */
     CHECK_EQ_INT(probe_claim(first, 60000), STATE_NO_PROJECT);
     free(lease);
 }
@@ -535,7 +549,7 @@ static void nothing_remains_of_what_is_saved_and_left(void)
     CHECK_EQ_STR(probe->got.token, token);
     CHECK_EQ_INT(backend->keys("new"), 0);
     CHECK_EQ_INT(probe_unload(probe), STATE_UNLOADED);
-    probe_settle(probe, lease, 0);
+    probe_settle(probe, lease, 0, 0);
     CHECK_EQ_INT(probe_claim(probe, 60000), STATE_NO_PROJECT);
     CHECK_EQ_INT(probe_hello(probe, ANN, 2, 41), STATE_LOAD);
     CHECK(!probe->got.recover);
@@ -598,6 +612,7 @@ static void the_last_who_leaves_makes_it_due(void)
     X(an_open_tells_which_ids_were_given)                                                          \
     X(one_flushes_a_project_that_is_due)                                                           \
     X(a_change_makes_a_saved_project_due_soon)                                                     \
+    X(what_changed_meanwhile_is_due_sooner_than_what_is_clean)                                     \
     X(a_dead_flusher_leaves_the_job)                                                               \
     X(without_a_repository_nothing_is_due)                                                         \
     X(what_has_changed_since_stays_dirty)                                                          \

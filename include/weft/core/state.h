@@ -421,9 +421,10 @@ struct state_ops {
     void (*abandon)(struct state *state, const struct state_ticket *ticket, const char *token);
     /* project and epoch of the ticket are ignored. */
     void (*claim)(struct state *state, const struct state_ticket *ticket, uint64_t lease_ms);
-    /* Not answered: done, or to be tried again, in so many ms, unless it is unloaded by then. */
+    /* Not answered: done, or to be tried again, in so many ms, unless it is unloaded by then; in
+     * dirty_ms where something is dirty, which whoever settles may not know yet. */
     void (*settle)(struct state *state, const struct state_ticket *ticket, const char *lease,
-                   uint64_t again_ms);
+                   uint64_t again_ms, uint64_t dirty_ms);
     void (*dirty)(struct state *state, const struct state_ticket *ticket,
                   size_t most); /* epoch ignored */
     void (*saved)(struct state *state, const struct state_ticket *ticket,
