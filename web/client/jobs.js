@@ -80,6 +80,7 @@ export class Jobs extends Emitter {
     const known = this.all.get(one.job);
     const job = known ?? this.#make(one.job);
     if (!known || !isOver(known.state)) this.#moved(job, one);
+    if (!known) job.partial = true; // what it printed is told only where one job is asked for
     if (typeof one.output === "string") {
       job.output = one.output.slice(-OUTPUT_UNITS);
       job.partial = one.output.length > OUTPUT_UNITS;

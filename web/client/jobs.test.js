@@ -64,6 +64,7 @@ test("the server's list puts what ran before this client came before what it kno
   ]);
   assert.deepEqual([...jobs.all.keys()], ["j0", "j1"]);
   assert.equal(jobs.all.get("j1")?.state, "done"); // an older answer does not wake it
+  assert.deepEqual([jobs.all.get("j0")?.partial, jobs.all.get("j1")?.partial], [true, false]);
 });
 
 test("only so many are kept, and never one that runs is forgotten", () => {

@@ -131,7 +131,7 @@ export class JobsPanel {
     const more = h(
       "button",
       { type: "button", class: "button", onclick: () => this.#complete(id) },
-      "All of it",
+      "Show what it printed",
     );
     const output = h("pre", { class: "job-output", tabindex: "0", "aria-label": "Output" });
     return h(
