@@ -80,7 +80,15 @@ static const char additions[] =
     "NULL,"
     "  PRIMARY KEY (job, i)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS job_begun (kind TEXT NOT NULL, at INTEGER NOT NULL) STRICT;"
-    "CREATE INDEX IF NOT EXISTS job_begun_at ON job_begun (kind, at);";
+    "CREATE INDEX IF NOT EXISTS job_begun_at ON job_begun (kind, at);"
+    "CREATE TABLE IF NOT EXISTS chat (project INTEGER NOT NULL, ts INTEGER NOT NULL, n INTEGER NOT "
+    "NULL,"
+    "  user TEXT NOT NULL, name TEXT NOT NULL, text TEXT NOT NULL, file INTEGER NOT NULL,"
+    "  line INTEGER NOT NULL, PRIMARY KEY (project, ts, n)) STRICT;"
+    "CREATE TABLE IF NOT EXISTS history (project INTEGER NOT NULL, file INTEGER NOT NULL,"
+    "  epoch INTEGER NOT NULL, version INTEGER NOT NULL, ts INTEGER NOT NULL, by INTEGER NOT NULL,"
+    "  size INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (project, file, epoch, version)) "
+    "STRICT;";
 
 /* ---- failing in words ---- */
 

@@ -84,7 +84,22 @@
     X(JOBS_OUTPUT_FORGET, "DELETE FROM job_output WHERE job NOT IN (SELECT id FROM job)")          \
     X(JOB_BEGUN_ADD, "INSERT INTO job_begun VALUES (?, ?)")                                        \
     X(JOB_BEGUN_COUNT, "SELECT count(*), min(at) FROM job_begun WHERE kind = ? AND at > ?")        \
-    X(JOB_BEGUN_FORGET, "DELETE FROM job_begun WHERE kind = ? AND at <= ?")
+    X(JOB_BEGUN_FORGET, "DELETE FROM job_begun WHERE kind = ? AND at <= ?")                        \
+    X(CHAT_ADD, "INSERT INTO chat VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")         \
+    X(CHAT_IS, "SELECT user = ? AND name = ? AND text = ? AND file = ? AND line = ? FROM chat "    \
+               "WHERE project = ? AND ts = ? AND n = ?")                                           \
+    X(CHAT_PAGE, "SELECT ts, n, user, name, text, file, line FROM chat WHERE project = ?1 AND "    \
+                 "(?2 = 0 AND ?3 = 0 OR (ts, n) < (?2, ?3)) ORDER BY ts DESC, n DESC LIMIT ?4")    \
+    X(POINT_YOUNG, "SELECT 1 FROM history WHERE project = ? AND file = ? AND ts > ? LIMIT 1")      \
+    X(POINT_ADD, "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")     \
+    X(POINTS_TRIM,                                                                                 \
+      "DELETE FROM history WHERE (project, file, epoch, version) IN (SELECT project, "             \
+      "file, epoch, version FROM history WHERE project = ? AND file = ? ORDER BY "                 \
+      "epoch DESC, version DESC LIMIT -1 OFFSET ?)")                                               \
+    X(POINTS_LIST, "SELECT epoch, version, ts, by, size FROM history WHERE project = ? AND file "  \
+                   "= ? ORDER BY epoch DESC, version DESC LIMIT ?")                                \
+    X(POINT_READ, "SELECT epoch, version, ts, by, size, text FROM history WHERE project = ? AND "  \
+                  "file = ? AND version = ? ORDER BY epoch DESC LIMIT 1")
 
 enum statement {
 #define STATEMENT_ENUM(name, sql) STATEMENT_##name,

@@ -16,7 +16,10 @@ enum errand_kind {
     ERRAND_LOAD,
     ERRAND_BEGIN,
     ERRAND_RELEASE,
-    ERRAND_CREATE
+    ERRAND_CREATE,
+    ERRAND_SAY,
+    ERRAND_MESSAGES,
+    ERRAND_POINTS
 };
 
 struct errand {
@@ -34,12 +37,17 @@ struct errand {
         struct repository_begin begin;
         struct repository_release release;
         struct state_create create;
+        struct repository_message message;
+        struct repository_page page;
+        struct repository_point_query query;
     } u;
     /* Filled by the thread. */
     union {
         struct repository_saved saved;
         struct repository_loaded loaded;
         struct repository_done done;
+        struct repository_messages messages;
+        struct repository_points points;
     } answer;
     bool failed; /* the server did not answer, or not as it should */
 };
@@ -48,8 +56,10 @@ struct errand {
 struct mongo_session {
     mongoc_client_t *client;
     const char *database;
-    mongoc_collection_t *projects, *files;
+    mongoc_collection_t *projects, *files, *chat, *history;
     size_t text_max;
+    uint64_t points_every_ms;
+    size_t points_most;
 };
 
 /* Each does one errand and fills its answer; on a thread of the pool. */
@@ -59,6 +69,13 @@ void mongo_load(struct mongo_session *session, struct errand *errand);
 void mongo_begin(struct mongo_session *session, struct errand *errand);
 void mongo_release(struct mongo_session *session, struct errand *errand);
 void mongo_create(struct mongo_session *session, struct errand *errand);
+void mongo_say(struct mongo_session *session, struct errand *errand);
+void mongo_messages(struct mongo_session *session, struct errand *errand);
+void mongo_points(struct mongo_session *session, struct errand *errand);
+
+/* After a save: keeps the texts whose last point is old enough. That none could be kept is no
+ * failure of the save; the next one tries again. */
+void mongo_keep_points(struct mongo_session *session, const struct errand *errand);
 
 /* The errand is over without having been done; problem is copied. */
 void errand_fail(struct errand *errand, const char *problem);
@@ -82,6 +99,9 @@ bool mongo_take_text(const bson_t *document, const char *key, bool is_optional, 
                      struct arena *arena, const char **out, size_t *len, struct error *error);
 bool mongo_take_file(const bson_t *document, size_t text_max, struct arena *arena,
                      struct repository_loaded_file *out, struct error *error);
+/* Whose document it was that cannot be understood, and why. */
+const char *mongo_blame(const bson_t *document, const char *collection, struct arena *arena,
+                        const struct error *error);
 /* Is it what a deleted file leaves behind? */
 bool mongo_is_tombstone(const bson_t *document);
 

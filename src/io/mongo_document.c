@@ -210,3 +210,15 @@ bool mongo_is_tombstone(const bson_t *document)
     bson_iter_t at;
     return bson_iter_init_find(&at, document, "deleted") && bson_iter_as_bool(&at);
 }
+
+const char *mongo_blame(const bson_t *document, const char *collection, struct arena *arena,
+                        const struct error *error)
+{
+    char problem[320];
+    bson_iter_t at;
+    bool has_id = bson_iter_init_find(&at, document, "_id") && BSON_ITER_HOLDS_UTF8(&at);
+    const char *id = has_id ? bson_iter_utf8(&at, NULL) : "?";
+    snprintf(problem, sizeof problem, "document %.100s of %s: %s",
+             utf8_valid(id, strlen(id)) ? id : "?", collection, error->text);
+    return arena_copy_text(arena, problem);
+}

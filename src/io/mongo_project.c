@@ -7,7 +7,6 @@
 #include "mongo.h"
 #include "weft/base/mem.h"
 #include "weft/base/random.h"
-#include "weft/base/utf.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,7 +38,7 @@ static void run_command(struct mongo_session *session, bson_t *command, struct e
     bson_destroy(command);
 }
 
-void mongo_make_indexes(struct mongo_session *session, struct errand *errand)
+static void index_files(struct mongo_session *session, struct errand *errand)
 {
     bson_t *command =
         BCON_NEW("createIndexes", BCON_UTF8(mongoc_collection_get_name(session->files)), "indexes",
@@ -48,6 +47,33 @@ void mongo_make_indexes(struct mongo_session *session, struct errand *errand)
                  "deleted_at", BCON_INT32(1), "}", "name", BCON_UTF8("tombstones"),
                  "expireAfterSeconds", BCON_INT32(TOMBSTONE_S), "}", "]");
     run_command(session, command, errand);
+}
+
+static void index_chat(struct mongo_session *session, struct errand *errand)
+{
+    run_command(session,
+                BCON_NEW("createIndexes", BCON_UTF8("chat"), "indexes", "[", "{", "key", "{",
+                         "project", BCON_INT32(1), "ts", BCON_INT32(-1), "n", BCON_INT32(-1), "}",
+                         "name", BCON_UTF8("project_time"), "unique", BCON_BOOL(true), "}", "]"),
+                errand);
+}
+
+static void index_history(struct mongo_session *session, struct errand *errand)
+{
+    run_command(session,
+                BCON_NEW("createIndexes", BCON_UTF8("history"), "indexes", "[", "{", "key", "{",
+                         "project", BCON_INT32(1), "file", BCON_INT32(1), "epoch", BCON_INT32(-1),
+                         "version", BCON_INT32(-1), "}", "name", BCON_UTF8("project_file_version"),
+                         "unique", BCON_BOOL(true), "}", "]"),
+                errand);
+}
+
+void mongo_make_indexes(struct mongo_session *session, struct errand *errand)
+{
+    static void (*const each[])(struct mongo_session *, struct errand *) = {index_files, index_chat,
+                                                                            index_history};
+    for (size_t i = 0; i < sizeof each / sizeof each[0] && !errand->failed; i++)
+        each[i](session, errand);
 }
 
 /* ---- load ---- */
@@ -136,18 +162,6 @@ static bool add_file(struct file_list *list, const bson_t *document, size_t text
     return mongo_take_file(document, text_max, arena, &list->items[list->count++], error);
 }
 
-/* Whose document it was that cannot be understood. */
-static void blame(struct errand *errand, const bson_t *document, const struct error *error)
-{
-    char problem[320];
-    bson_iter_t at;
-    bool has_id = bson_iter_init_find(&at, document, "_id") && BSON_ITER_HOLDS_UTF8(&at);
-    const char *id = has_id ? bson_iter_utf8(&at, NULL) : "?";
-    snprintf(problem, sizeof problem, "document %.100s of files: %s",
-             utf8_valid(id, strlen(id)) ? id : "?", error->text);
-    end_load(errand, REPOSITORY_BROKEN, problem);
-}
-
 static int by_path(const void *a, const void *b)
 {
     const struct repository_loaded_file *left = a, *right = b;
@@ -193,7 +207,8 @@ static void load_files(struct mongo_session *session, struct errand *errand)
     while (document) {
         is_good = add_file(&list, document, session->text_max, &errand->arena, &error);
         if (!is_good)
-            blame(errand, document, &error);
+            end_load(errand, REPOSITORY_BROKEN,
+                     mongo_blame(document, "files", &errand->arena, &error));
         if (!is_good || !mongoc_cursor_next(cursor, &document))
             break;
     }

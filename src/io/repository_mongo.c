@@ -73,6 +73,12 @@ void errand_fail(struct errand *errand, const char *problem)
     else if (errand->kind == ERRAND_LOAD)
         errand->answer.loaded = (struct repository_loaded){
             .request = errand->request, .found = REPOSITORY_AWAY, .problem = problem};
+    else if (errand->kind == ERRAND_MESSAGES)
+        errand->answer.messages =
+            (struct repository_messages){.found = REPOSITORY_AWAY, .problem = problem};
+    else if (errand->kind == ERRAND_POINTS)
+        errand->answer.points =
+            (struct repository_points){.found = REPOSITORY_AWAY, .problem = problem};
     else
         errand->answer.done = (struct repository_done){
             .request = errand->request, .result = REPOSITORY_UNKNOWN, .problem = problem};
@@ -80,13 +86,22 @@ void errand_fail(struct errand *errand, const char *problem)
 
 /* ---- the threads ---- */
 
+static void save_and_keep(struct mongo_session *session, struct errand *errand)
+{
+    mongo_save(session, errand);
+    mongo_keep_points(session, errand);
+}
+
 static void (*const tasks[])(struct mongo_session *session, struct errand *errand) = {
     [ERRAND_INDEXES] = mongo_make_indexes,
-    [ERRAND_SAVE] = mongo_save,
+    [ERRAND_SAVE] = save_and_keep,
     [ERRAND_LOAD] = mongo_load,
     [ERRAND_BEGIN] = mongo_begin,
     [ERRAND_RELEASE] = mongo_release,
     [ERRAND_CREATE] = mongo_create,
+    [ERRAND_SAY] = mongo_say,
+    [ERRAND_MESSAGES] = mongo_messages,
+    [ERRAND_POINTS] = mongo_points,
 };
 
 static mongoc_collection_t *collection(struct mongo_session *session, const char *name)
@@ -98,12 +113,18 @@ static void run_one(struct mongo *mongo, struct errand *errand)
 {
     struct mongo_session session = {.client = mongoc_client_pool_pop(mongo->pool),
                                     .database = mongo->database,
-                                    .text_max = mongo->config.text_max};
+                                    .text_max = mongo->config.text_max,
+                                    .points_every_ms = mongo->config.points_every_ms,
+                                    .points_most = mongo->config.points_most};
     session.projects = collection(&session, "projects");
     session.files = collection(&session, "files");
+    session.chat = collection(&session, "chat");
+    session.history = collection(&session, "history");
     tasks[errand->kind](&session, errand);
     mongoc_collection_destroy(session.projects);
     mongoc_collection_destroy(session.files);
+    mongoc_collection_destroy(session.chat);
+    mongoc_collection_destroy(session.history);
     mongoc_client_pool_push(mongo->pool, session.client);
 }
 
@@ -136,6 +157,19 @@ static void tell(struct mongo *mongo, struct errand *errand)
     case ERRAND_CREATE:
         sink->created(sink->owner, &errand->answer.done);
         break;
+    case ERRAND_SAY:
+        sink->said(sink->owner, &errand->answer.done);
+        break;
+    case ERRAND_MESSAGES:
+        errand->answer.messages.room = errand->room;
+        errand->answer.messages.request = errand->request;
+        sink->messages(sink->owner, &errand->answer.messages);
+        break;
+    case ERRAND_POINTS:
+        errand->answer.points.room = errand->room;
+        errand->answer.points.request = errand->request;
+        sink->points(sink->owner, &errand->answer.points);
+        break;
     case ERRAND_INDEXES:
         break;
     }
@@ -143,9 +177,15 @@ static void tell(struct mongo *mongo, struct errand *errand)
 
 static const char *problem_of(const struct errand *errand)
 {
-    const char *problem = errand->kind == ERRAND_SAVE   ? errand->answer.saved.problem
-                          : errand->kind == ERRAND_LOAD ? errand->answer.loaded.problem
-                                                        : errand->answer.done.problem;
+    const char *problem = errand->answer.done.problem;
+    if (errand->kind == ERRAND_SAVE)
+        problem = errand->answer.saved.problem;
+    else if (errand->kind == ERRAND_LOAD)
+        problem = errand->answer.loaded.problem;
+    else if (errand->kind == ERRAND_MESSAGES)
+        problem = errand->answer.messages.problem;
+    else if (errand->kind == ERRAND_POINTS)
+        problem = errand->answer.points.problem;
     return problem ? problem : "no answer";
 }
 
@@ -260,11 +300,41 @@ static void call_create(struct repository *repository, const struct state_ticket
     dispatch(mongo_of(repository), errand);
 }
 
+static void call_say(struct repository *repository, const struct state_ticket *ticket,
+                     const struct repository_message *message)
+{
+    struct errand *errand = errand_new(ERRAND_SAY, ticket);
+    errand->u.message = *message;
+    errand->u.message.user = arena_copy_text(&errand->arena, message->user);
+    errand->u.message.name = arena_copy_text(&errand->arena, message->name);
+    errand->u.message.text = arena_copy_text(&errand->arena, message->text);
+    dispatch(mongo_of(repository), errand);
+}
+
+static void call_messages(struct repository *repository, const struct state_ticket *ticket,
+                          const struct repository_page *page)
+{
+    struct errand *errand = errand_new(ERRAND_MESSAGES, ticket);
+    errand->u.page = *page;
+    dispatch(mongo_of(repository), errand);
+}
+
+static void call_points(struct repository *repository, const struct state_ticket *ticket,
+                        const struct repository_point_query *query)
+{
+    struct errand *errand = errand_new(ERRAND_POINTS, ticket);
+    errand->u.query = *query;
+    dispatch(mongo_of(repository), errand);
+}
+
 static const struct repository_ops ops = {.save = call_save,
                                           .load = call_load,
                                           .begin = call_begin,
                                           .release = call_release,
-                                          .create = call_create};
+                                          .create = call_create,
+                                          .say = call_say,
+                                          .messages = call_messages,
+                                          .points = call_points};
 
 /* ---- opening and closing ---- */
 
@@ -351,7 +421,8 @@ static void timer_closed(uv_handle_t *handle)
 
 struct mongo_config mongo_config_default(void)
 {
-    return (struct mongo_config){.threads = 4, .waiting_max = 64, .text_max = 8u << 20};
+    return (struct mongo_config){
+        .threads = 4, .waiting_max = 64, .text_max = 8u << 20, .points_most = 100};
 }
 
 struct mongo *mongo_open(const struct mongo_config *config, uv_loop_t *loop, struct error *error)

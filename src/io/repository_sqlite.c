@@ -33,11 +33,23 @@ static void call_save(struct repository *repository, const struct state_ticket *
     storage_push(((struct repository_port *)repository)->storage, request);
 }
 
-const struct repository_ops repository_sqlite_ops = {.save = call_save};
+const struct repository_ops repository_sqlite_ops = {
+    .save = call_save, .say = call_say, .messages = call_messages, .points = call_points};
 
 void repository_deliver(struct repository *repository, struct request *request)
 {
-    repository->sink.saved(repository->sink.owner, &request->answer.saved);
+    const struct repository_sink *sink = &repository->sink;
+    if (request->kind == REQUEST_SAVE) {
+        sink->saved(sink->owner, &request->answer.saved);
+    } else if (request->kind == REQUEST_MESSAGES) {
+        sink->messages(sink->owner, &request->answer.messages);
+    } else if (request->kind == REQUEST_POINTS) {
+        sink->points(sink->owner, &request->answer.points);
+    } else {
+        struct repository_done done = {request->ticket.request, request->answer.said.result,
+                                       request->answer.said.problem};
+        sink->said(sink->owner, &done);
+    }
 }
 
 /* ---- seen ---- */
@@ -136,6 +148,7 @@ static enum repository_result save_file(struct storage *storage, struct project 
     }
     write_file(storage, file, saved, epoch);
     seen_write(&storage->database, file, wall_ms());
+    point_keep(storage, project, epoch, saved, wall_ms());
     file->saved_version = saved->version;
     file->saved_epoch = epoch;
     file->saved_rev = saved->rev;

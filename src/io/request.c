@@ -90,6 +90,11 @@ static void refuse_save(struct request *request, const char *problem)
     request->answer.saved.problem = problem;
 }
 
+static enum repository_found refusal_found(enum state_result result)
+{
+    return result == STATE_BUSY ? REPOSITORY_AWAY : REPOSITORY_BROKEN;
+}
+
 void request_refuse(struct request *request, enum state_result result, const char *problem)
 {
     request_reset_answer(request);
@@ -126,6 +131,18 @@ void request_refuse(struct request *request, enum state_result result, const cha
     case REQUEST_JOB:
         request->answer.jobs.result = JOBS_BUSY;
         break;
+    case REQUEST_SAY:
+        request->answer.said.result = REPOSITORY_UNKNOWN;
+        request->answer.said.problem = problem;
+        break;
+    case REQUEST_MESSAGES:
+        request->answer.messages.found = refusal_found(result);
+        request->answer.messages.problem = problem;
+        break;
+    case REQUEST_POINTS:
+        request->answer.points.found = refusal_found(result);
+        request->answer.points.problem = problem;
+        break;
     case REQUEST_FORGET:
     case REQUEST_KINDS:
         break;
@@ -135,7 +152,8 @@ void request_refuse(struct request *request, enum state_result result, const cha
 bool request_reads(const struct request *request)
 {
     return request->kind == REQUEST_OPEN || request->kind == REQUEST_READ ||
-           request->kind == REQUEST_EVENTS ||
+           request->kind == REQUEST_EVENTS || request->kind == REQUEST_MESSAGES ||
+           request->kind == REQUEST_POINTS ||
            (request->kind == REQUEST_JOB &&
             (request->u.job.call == JOB_GET || request->u.job.call == JOB_LIST));
 }

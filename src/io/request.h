@@ -21,6 +21,9 @@ enum request_kind {
     REQUEST_FORGET,
     REQUEST_SAVE,
     REQUEST_JOB,
+    REQUEST_SAY,
+    REQUEST_MESSAGES,
+    REQUEST_POINTS,
     REQUEST_KINDS
 };
 
@@ -73,6 +76,9 @@ struct request {
         uint64_t after;
         struct repository_save save;
         struct job_request job;
+        struct repository_message message;
+        struct repository_page page;
+        struct repository_point_query query;
     } u;
     /* Filled by the thread. */
     union {
@@ -83,6 +89,13 @@ struct request {
         struct state_treed treed;
         struct state_events events;
         struct repository_saved saved;
+        struct repository_messages messages;
+        struct repository_points points;
+        struct {
+            uint64_t room, request;
+            enum repository_outcome result;
+            const char *problem;
+        } said;
         struct {
             uint64_t room, request; /* as in all answers */
             enum jobs_result result;

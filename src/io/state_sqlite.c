@@ -127,6 +127,9 @@ void state_deliver(struct state *state, struct request *request)
         break;
     case REQUEST_FORGET:
     case REQUEST_SAVE:
+    case REQUEST_SAY:
+    case REQUEST_MESSAGES:
+    case REQUEST_POINTS:
     case REQUEST_JOB:
     case REQUEST_KINDS:
         break;

@@ -140,11 +140,12 @@ static bool read_anew(struct storage *storage)
 
 typedef void execute(struct storage *storage, struct request *request);
 static execute *const executes[REQUEST_KINDS] = {
-    [REQUEST_OPEN] = execute_open,     [REQUEST_CREATE] = execute_create,
-    [REQUEST_APPEND] = execute_append, [REQUEST_READ] = execute_read,
-    [REQUEST_TREE] = execute_tree,     [REQUEST_EVENTS] = execute_events,
-    [REQUEST_FORGET] = execute_forget, [REQUEST_SAVE] = execute_save,
-    [REQUEST_JOB] = execute_job,
+    [REQUEST_OPEN] = execute_open,         [REQUEST_CREATE] = execute_create,
+    [REQUEST_APPEND] = execute_append,     [REQUEST_READ] = execute_read,
+    [REQUEST_TREE] = execute_tree,         [REQUEST_EVENTS] = execute_events,
+    [REQUEST_FORGET] = execute_forget,     [REQUEST_SAVE] = execute_save,
+    [REQUEST_JOB] = execute_job,           [REQUEST_SAY] = execute_say,
+    [REQUEST_MESSAGES] = execute_messages, [REQUEST_POINTS] = execute_points,
 };
 
 bool storage_begin(struct storage *storage, struct request *request)
@@ -273,7 +274,7 @@ static void finish_request(void *owner, struct task *task)
     struct request *request = (struct request *)task;
     if (storage->closing)
         ;
-    else if (request->kind == REQUEST_SAVE)
+    else if (request->kind == REQUEST_SAVE || request->kind >= REQUEST_SAY)
         repository_deliver(&storage->repository.repository, request);
     else if (request->kind == REQUEST_JOB)
         jobs_deliver(&storage->jobs.jobs, request);
@@ -324,8 +325,11 @@ struct storage_counts storage_counts(struct storage *storage)
 
 struct storage_config storage_config_default(void)
 {
-    return (struct storage_config){
-        .durability = DURABILITY_RESTART, .history = 100000, .events = 1000, .requests_max = 65536};
+    return (struct storage_config){.durability = DURABILITY_RESTART,
+                                   .history = 100000,
+                                   .events = 1000,
+                                   .points_most = 100,
+                                   .requests_max = 65536};
 }
 
 static bool setting_is(struct database *database, const char *key, const char *wanted)

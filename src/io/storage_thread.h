@@ -97,6 +97,19 @@ void state_deliver(struct state *state, struct request *request);
 extern const struct repository_ops repository_sqlite_ops;
 void repository_deliver(struct repository *repository, struct request *request);
 void execute_save(struct storage *storage, struct request *request);
+/* chat_sqlite.c, history_sqlite.c */
+void call_say(struct repository *repository, const struct state_ticket *ticket,
+              const struct repository_message *message);
+void call_messages(struct repository *repository, const struct state_ticket *ticket,
+                   const struct repository_page *page);
+void call_points(struct repository *repository, const struct state_ticket *ticket,
+                 const struct repository_point_query *query);
+void execute_say(struct storage *storage, struct request *request);
+void execute_messages(struct storage *storage, struct request *request);
+void execute_points(struct storage *storage, struct request *request);
+/* Keeps the text that is being saved, unless the file's newest point is young. */
+void point_keep(struct storage *storage, const struct project *project, uint64_t epoch,
+                const struct repository_file *file, uint64_t now_ms);
 /* Writes who wrote last, as far as the table does not have it. */
 void seen_write(struct database *database, struct file *file, uint64_t now_ms);
 

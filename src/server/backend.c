@@ -19,6 +19,8 @@ ERR_CHECKED static enum err open_storage(struct backend *backend, const struct c
     to.history = config->limits.history;
     to.events = config->limits.events;
     to.secret = config->secret[0] ? config->secret : NULL;
+    to.points_every_ms = config->history_every_ms;
+    to.points_most = config->history_keep;
     backend->storage = storage_open(&to, loop, error);
     if (!backend->storage)
         return error->code;
@@ -39,6 +41,8 @@ ERR_CHECKED static enum err open_mongo(struct backend *backend, const struct con
     struct mongo_config to = mongo_config_default();
     to.uri = config->mongodb_uri;
     to.text_max = config->limits.text * 2; /* with line endings of two bytes */
+    to.points_every_ms = config->history_every_ms;
+    to.points_most = config->history_keep;
     backend->mongo = mongo_open(&to, loop, error);
     if (!backend->mongo)
         return error->code;

@@ -79,7 +79,9 @@ struct repository_release {
 };
 enum repository_outcome {
     REPOSITORY_DONE,
-    REPOSITORY_CHANGED, /* begin: the pair is another; create: it is there; release: another's */
+    REPOSITORY_CHANGED, /* begin: the pair is another; create: it is there; release: another's;
+                           say: the id is */
+    REPOSITORY_REFUSED, /* say: it is not UTF-8 without U+0000; nothing was written */
     REPOSITORY_UNKNOWN  /* it may have been done */
 };
 struct repository_done {
@@ -88,9 +90,57 @@ struct repository_done {
     const char *problem;
 };
 
+/* ---- Chat: what was said in a project; no part of any merge ---- */
+
+/* Its id is "<ts>-<n>", and messages are ordered by that pair. */
+struct repository_message {
+    uint64_t ts, n; /* ts in ms since 1970 */
+    const char *user, *name, *text;
+    uint64_t f, line; /* what it is about; f 0: no file */
+};
+#define REPOSITORY_PAGE_MAX 200u
+struct repository_page {
+    uint64_t before_ts, before_n; /* only what is older; both 0: from the newest */
+    size_t limit;                 /* at most REPOSITORY_PAGE_MAX are given */
+};
+struct repository_messages {
+    uint64_t room, request;
+    enum repository_found found;            /* never NONE: nothing said is no message */
+    const char *problem;                    /* AWAY, BROKEN: in words */
+    const struct repository_message *items; /* the newest first */
+    size_t count;
+    bool more; /* there are older ones */
+};
+
+/* ---- History: texts of a file as they were saved, now and then ---- */
+
+/* Kept by `save` itself, as the repository is configured. */
+struct repository_point {
+    uint64_t epoch_number, version;
+    uint64_t ts, by;
+    const char *text; /* with '\n'; NULL in a list */
+    size_t len;       /* bytes, also in a list */
+};
+struct repository_point_query {
+    uint64_t f;
+    uint64_t version; /* with text: the newest point that has it; 0: the list */
+    bool wants_text;
+};
+#define REPOSITORY_POINTS_MAX 1000u
+struct repository_points {
+    uint64_t room, request;
+    enum repository_found found; /* NONE: no such point; an empty list is FOUND */
+    const char *problem;
+    const struct repository_point *items; /* the newest first */
+    size_t count;
+};
+
 struct repository_sink {
     void *owner;
     void (*saved)(void *owner, const struct repository_saved *answer);
+    void (*said)(void *owner, const struct repository_done *answer);
+    void (*messages)(void *owner, const struct repository_messages *answer);
+    void (*points)(void *owner, const struct repository_points *answer);
     /* Shared repositories only: */
     void (*loaded)(void *owner, const struct repository_loaded *answer);
     void (*begun)(void *owner, const struct repository_done *answer);
@@ -102,6 +152,14 @@ struct repository;
 struct repository_ops {
     void (*save)(struct repository *repository, const struct state_ticket *ticket,
                  const struct repository_save *save);
+    /* The ticket's epoch is ignored in these. say: DONE, also where this very message is there
+     * already; CHANGED: another one has its id, so take the next. */
+    void (*say)(struct repository *repository, const struct state_ticket *ticket,
+                const struct repository_message *message);
+    void (*messages)(struct repository *repository, const struct state_ticket *ticket,
+                     const struct repository_page *page);
+    void (*points)(struct repository *repository, const struct state_ticket *ticket,
+                   const struct repository_point_query *query);
     /* Shared repositories only; NULL elsewhere. */
     void (*load)(struct repository *repository, const struct state_ticket *ticket);
     void (*begin)(struct repository *repository, const struct state_ticket *ticket,

@@ -1,6 +1,6 @@
-/* MongoDB as the repository: projects as plain text in the collections `projects` and `files`
- * (docs/saving.md), for any other program to read. Blocking calls of the client library run on a
- * pool of threads of their own; the loop only hands over and takes back. */
+/* MongoDB as the repository: projects as plain text in the collections `projects`, `files`,
+ * `chat` and `history` (docs/saving.md), for any other program to read. Blocking calls of the
+ * client library run on a pool of threads of their own; the loop only hands over and takes back. */
 #ifndef WEFT_IO_REPOSITORY_MONGO_H
 #define WEFT_IO_REPOSITORY_MONGO_H
 
@@ -16,8 +16,10 @@ struct mongo;
 struct mongo_config {
     const char *uri; /* mongodb://… or mongodb+srv://…; the database is its path, or "weft" */
     size_t threads;  /* calls at once; 4 */
-    size_t waiting_max; /* calls that wait for a thread; above it they fail at once; 64 */
-    size_t text_max;    /* bytes of a stored text that are taken; 8 MiB */
+    size_t waiting_max;       /* calls that wait for a thread; above it they fail at once; 64 */
+    size_t text_max;          /* bytes of a stored text that are taken; 8 MiB */
+    uint64_t points_every_ms; /* a file's history gets a point so often; 0 (the default): never */
+    size_t points_most;       /* and has so many; 100 */
 };
 struct mongo_config mongo_config_default(void);
 

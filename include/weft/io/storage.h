@@ -23,11 +23,13 @@ enum durability {
 struct storage_config {
     const char *folder; /* made if it is not there */
     enum durability durability;
-    uint64_t history;    /* log entries kept in all for clients that lag, saved or not */
-    uint64_t events;     /* room events kept per project */
-    size_t requests_max; /* that wait for the thread; above it, STATE_BUSY */
-    const char *secret;  /* NULL: made once and kept in the database */
-    const char *boot_id; /* of the machine; NULL: the kernel's */
+    uint64_t history;         /* log entries kept in all for clients that lag, saved or not */
+    uint64_t events;          /* room events kept per project */
+    uint64_t points_every_ms; /* a file's history gets a point so often; 0 (the default): never */
+    uint64_t points_most;     /* and has so many; 100 */
+    size_t requests_max;      /* that wait for the thread; above it, STATE_BUSY */
+    const char *secret;       /* NULL: made once and kept in the database */
+    const char *boot_id;      /* of the machine; NULL: the kernel's */
 };
 /* All but folder. */
 struct storage_config storage_config_default(void);

@@ -26,6 +26,7 @@ struct config {
     uint64_t log_json;
     uint64_t save_after_ms, save_retry_ms;
     uint64_t save_concurrency, save_rate_count, save_rate_ms, save_alarm_tries, save_lease_ms;
+    uint64_t history_every_ms, history_keep;
     uint64_t queue_keep_ms;
     uint64_t worker_concurrency, worker_lease_ms;
     uint64_t drain_in_ms, drain_spread_ms;
