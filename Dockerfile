@@ -7,7 +7,7 @@ RUN ./dev build && strip -o /weftd build/release/weftd
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libwebsockets17 libwebsockets-evlib-uv libuv1 \
-        libjansson4 libsqlite3-0 libhiredis0.14 libmongoc-1.0-0 libutf8proc2 libssl3 zlib1g \
+        libjansson4 libsqlite3-0 libhiredis0.14 libmongoc-1.0-0 libcurl4 libutf8proc2 libssl3 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 7070 --home-dir /data --create-home weft
 COPY --from=build /weftd /usr/local/bin/weftd

@@ -377,9 +377,9 @@ static void jobs_done(void *owner, const struct jobs_done *answer)
     }
     if (answer->result == JOBS_BUSY && ask_again(ask))
         return;
-    if (ask->kind && answer->result == JOBS_OK) {
-        registry->counts.jobs_added++;
-        work_hurry(registry);
+    if (answer->result == JOBS_OK) {
+        registry->counts.jobs_added += ask->kind != NULL;
+        work_hurry(registry); /* a new one, or one that begins anew */
     }
     finish(ask, error_of(answer->result),
            answer->result == JOBS_FULL ? "too many jobs of this project are not over yet" : NULL);

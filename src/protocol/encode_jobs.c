@@ -83,6 +83,7 @@ static void add_http_job(struct buf *out, const struct job_words *words)
 {
     buf_add_char(out, '{');
     add_words(out, words);
+    add_text(out, ",\"project\":", words->project);
     add_number(out, ",\"queued_at\":", words->queued_at);
     add_number(out, ",\"started_at\":", words->started_at);
     add_number(out, ",\"ended_at\":", words->ended_at);

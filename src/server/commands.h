@@ -7,5 +7,6 @@
 /* argv is main's without the command. */
 int command_serve(char **argv);
 int command_worker(char **argv);
+int command_jobs(char **argv);
 
 #endif

@@ -372,11 +372,13 @@ enum err config_load(struct config *config, char **argv, enum config_action *act
 
 void config_print_help(FILE *out)
 {
-    fputs("weftd [--config FILE] [--host ADDR] [--port N] [--data DIR] [--check-config] "
-          "[--version] [--help]\n\n"
+    fputs("weftd [serve] [--config FILE] [--host ADDR] [--port N] [--data DIR] [--check-config]\n"
+          "              [--version] [--help]\n"
+          "weftd worker [--config FILE] …   runs commands of jobs, with REDIS_URL\n"
+          "weftd jobs …                     what is in the queue of jobs; weftd jobs --help\n\n"
           "Serves the page, the protocol weft.v1 and HTTP on one port, and keeps projects in the\n"
-          "data folder; with REDIS_URL in Redis, as one of any number of servers. No MongoDB yet,\n"
-          "and no other commands.\n\n"
+          "data folder; with REDIS_URL in Redis, as one of any number of servers, and with\n"
+          "MONGODB_URI saved there.\n\n"
           "A flag wins over the environment, the environment over the file (config/weftd.json\n"
           "where it exists). A dotted name is nested objects in the file.\n\n",
           out);

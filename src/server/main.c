@@ -12,6 +12,7 @@ static const struct {
 } commands[] = {
     {"serve", command_serve},
     {"worker", command_worker},
+    {"jobs", command_jobs},
 };
 
 int main(int argc, char **argv)

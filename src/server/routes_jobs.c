@@ -1,11 +1,13 @@
-/* The jobs of people over HTTP:
+/* The jobs of people over HTTP, below /api/v1:
  *
- *     POST /api/v1/projects/{p}/jobs            {kind, path, args}: 202 {job, state}
- *     GET  /api/v1/projects/{p}/jobs            the newest first; …/jobs/failed: those not tried
- * any more GET  /api/v1/projects/{p}/jobs/{id}       its state, and what it printed GET
- * /api/v1/projects/{p}/jobs/{id}/result    the bytes that it made POST
- * /api/v1/projects/{p}/jobs/{id}/cancel, …/retry, …/drop GET  /api/v1/jobs, /api/v1/jobs/failed,
- * /api/v1/jobs/{id}…    the same over all projects */
+ *     POST /projects/{p}/jobs              {kind, path, args}: 202 {job, state}
+ *     GET  /projects/{p}/jobs              the newest first
+ *     GET  /projects/{p}/jobs/failed       those that are not tried any more
+ *     GET  /projects/{p}/jobs/{id}         its state, and what it printed
+ *     GET  /projects/{p}/jobs/{id}/result  the bytes that it made
+ *     POST /projects/{p}/jobs/{id}/cancel  and …/retry, …/drop
+ *
+ * GET /jobs, /jobs/failed, /jobs/{id}… are the same over all projects. */
 #include "routes.h"
 #include "weft/base/mem.h"
 #include "weft/core/jobs.h"
@@ -68,6 +70,7 @@ static struct job_words words_of(const struct job *job)
     bool is_over = job->state >= JOB_DONE;
     struct job_words words = {.job = job->id,
                               .kind = job->kind,
+                              .project = job->project,
                               .user = job->user,
                               .path = job->path,
                               .state = state_names[job->state],

@@ -18,6 +18,7 @@ struct job_words {
     bool is_over;
     int64_t code;
     /* HTTP only: */
+    const char *project;
     uint64_t queued_at, started_at, ended_at, result_len;
     const char *output;
     size_t output_len;
@@ -39,6 +40,12 @@ void encode_job_kinds(struct buf *out, const struct job_kind_words *kinds, size_
 
 void encode_http_job(struct buf *out, const struct job_words *words);
 void encode_http_jobs(struct buf *out, const struct job_words *list, size_t count);
+
+/* What the two have made, for a client. Texts are borrowed until return; "" and 0 where absent. */
+typedef void job_words_read(void *owner, const struct job_words *words);
+/* Calls read for the job, or for each of the list, in its order. */
+ERR_CHECKED enum err decode_http_jobs(const char *data, size_t len, job_words_read *read,
+                                      void *owner, struct error *error);
 
 /* POST …/jobs. */
 struct run_job {
