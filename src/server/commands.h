@@ -8,5 +8,6 @@
 int command_serve(char **argv);
 int command_worker(char **argv);
 int command_jobs(char **argv);
+int command_doctor(char **argv);
 
 #endif

@@ -13,6 +13,7 @@ static const struct {
     {"serve", command_serve},
     {"worker", command_worker},
     {"jobs", command_jobs},
+    {"doctor", command_doctor},
 };
 
 int main(int argc, char **argv)
