@@ -385,8 +385,11 @@ static void refuse_save(struct repository *port, const struct state_ticket *tick
 
 void shelf_open(struct instance *instance)
 {
-    static const struct repository_ops shared = {call_save, call_load, call_begin, call_release,
-                                                 call_create};
+    static const struct repository_ops shared = {.save = call_save,
+                                                 .load = call_load,
+                                                 .begin = call_begin,
+                                                 .release = call_release,
+                                                 .create = call_create};
     static const struct repository_ops none = {.save = refuse_save};
     bool is_shared = instance->world->dice.has_repository;
     instance->shelf = (struct shelf_port){

@@ -353,8 +353,11 @@ static bool store_carry_one(void)
 
 static void begin_loads(void)
 {
-    static const struct repository_ops ops = {store_save, store_load, store_begin, store_release,
-                                              store_create};
+    static const struct repository_ops ops = {.save = store_save,
+                                              .load = store_load,
+                                              .begin = store_begin,
+                                              .release = store_release,
+                                              .create = store_create};
     static const struct repository repository = {.ops = &ops, .is_shared = true};
     const struct model_config config = {
         .lease_ms = 10000, .load_ms = 15000, .save_after_ms = 2000, .history = 1000, .events = 100};
