@@ -110,8 +110,17 @@ void detached_end(struct registry *registry, const char *project)
 {
     struct room *room;
     TAILQ_FOREACH(room, &registry->detached, detached.link)
-    if (is_of(room, project))
+    {
+        if (!is_of(room, project) || room->detached.is_over)
+            continue;
         room->detached.is_over = true;
+        if (!room_has_unsaved(room) || room->offered_ms)
+            continue;
+        /* It came too late to offer what it had. */
+        registry->counts.let_go++;
+        log_error("edits of a room that was not heard in time are let go project=%s epoch=%s",
+                  room->project, room->epoch);
+    }
 }
 
 bool detached_exists(const struct registry *registry, const char *project)

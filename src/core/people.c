@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define RENEW_MS 3000u
+#define UNCOUNTED_MS 7000u /* two renewals, and the polls behind them */
 
 struct member *people_find(const struct room *room, uint64_t cid)
 {
@@ -230,20 +231,42 @@ static void take_over(struct room *room, const struct state_person *person)
         session_close(member->session, 4409, "a newer connection has this cid");
 }
 
+/* The state does not know of it: its lease ended while this process stood still, and the project
+ * was unloaded and loaded again meanwhile. A lease that only ended is back with the next renewal;
+ * who stays unknown is sent away, to come back as one that is counted. */
+static void settle_own(struct room *room, struct member *member)
+{
+    uint64_t now_ms = room->registry->now_ms;
+    if (member->round == room->people_round) {
+        member->uncounted_ms = 0;
+        return;
+    }
+    room->poll.doubts_people = true;
+    if (member->uncounted_ms == 0)
+        member->uncounted_ms = now_ms;
+    else if (now_ms - member->uncounted_ms > UNCOUNTED_MS)
+        session_close(member->session, 4503, "the state does not know of this session any more");
+}
+
 void people_settle(struct room *room, const struct state_person *people, size_t count)
 {
     room->people_round++;
     for (size_t i = 0; i < count; i++) {
         take_over(room, &people[i]);
-        if (is_ours(room, &people[i]))
-            continue;
-        set_remote(room, &people[i]); /* whatever a hint said of its k */
-        people_find(room, people[i].cid)->round = room->people_round;
+        if (!is_ours(room, &people[i]))
+            set_remote(room, &people[i]); /* whatever a hint said of its k */
+        struct member *known = people_find(room, people[i].cid);
+        if (known)
+            known->round = room->people_round;
     }
-    struct member *member;
-    TAILQ_FOREACH(member, &room->members, link)
-    if (member->inst && member->round != room->people_round)
-        end_remote(room, member);
+    struct member *member, *next;
+    LIST_EACH_SAFE(member, &room->members, link, next)
+    {
+        if (member->inst && member->round != room->people_round)
+            end_remote(room, member);
+        else if (member->session)
+            settle_own(room, member);
+    }
 }
 
 /* ---- the tick ---- */

@@ -30,6 +30,7 @@ struct member {
     struct session *session; /* NULL: not here */
     char *inst;              /* the instance where it is, if that is another; else NULL */
     uint64_t gone_ms;        /* since when it is nowhere, if it is */
+    uint64_t uncounted_ms;   /* here, but since then not known to the state; 0: known */
     uint32_t round;          /* of the last list of all people that it was on */
     uint64_t f;              /* file of the cursor, 0 = none */
     uint64_t told_f;         /* what the whole room knows */

@@ -76,6 +76,8 @@ static void print_shared(struct buf *out, const struct registry_counts *counts)
     print(out, "load_failures_total", "counter", counts->load_failures, "Loads that failed.");
     print(out, "recoveries_total", "counter", counts->recoveries,
           "Loads after a loss, under a new epoch.");
+    print(out, "rooms_let_go_total", "counter", counts->let_go,
+          "Rooms with unsaved edits that a load did not hear of in time.");
     print(out, "unloads_total", "counter", counts->unloads, "Projects saved and unloaded.");
     print(out, "flushes_total", "counter", counts->flushes,
           "Jobs of saving a project that were begun here.");

@@ -326,6 +326,53 @@ static void after_a_while_everybody_is_sent_away(void)
     end();
 }
 
+/* As if the project had been unloaded and loaded again while this process stood still. */
+static void forget_person(uint64_t cid)
+{
+    struct model_project *project = model_find(&rooms.model, "demo");
+    for (struct model_person **at = &project->people; *at; at = &(*at)->next) {
+        if ((*at)->cid == cid) {
+            *at = (*at)->next;
+            break;
+        }
+    }
+    project->people_rev++;
+    project->tick++;
+}
+
+static void whom_the_state_does_not_know_comes_back(void)
+{
+    two_readers();
+    char resume[300];
+    struct conn *carl = join(here, "Carl");
+    keep_resume(carl, resume);
+    forget_person(cid_of(carl));
+    pass(6000);
+    CHECK_EQ_INT(carl->code, 0);
+    pass(4000);
+    CHECK_EQ_INT(carl->code, 4503);
+    CHECK_EQ_INT(ann->code, 0);
+    carl = come_back(here, resume, 2);
+    expect(carl, "welcome");
+    pass(15000);
+    CHECK_EQ_INT(carl->code, 0);
+    end();
+}
+
+/* A lease that ended while the process stood still is back with the next renewal. */
+static void who_only_stood_still_stays(void)
+{
+    two_readers();
+    here->held = OP(RENEW);
+    pass(12000);
+    CHECK_EQ_INT(room_of(there)->remote_count, 0);
+    here->held = 0;
+    pass(15000);
+    CHECK_EQ_INT(ann->code, 0);
+    CHECK_EQ_INT(room_of(there)->remote_count, 1);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv);
@@ -348,5 +395,7 @@ int main(int argc, char **argv)
     RUN(a_link_that_is_back_at_once_is_nobodys_business);
     RUN(what_was_missed_is_read_when_the_link_is_back);
     RUN(after_a_while_everybody_is_sent_away);
+    RUN(whom_the_state_does_not_know_comes_back);
+    RUN(who_only_stood_still_stays);
     return check_finish();
 }

@@ -196,6 +196,7 @@ struct registry_counts {
     uint64_t retries;                          /* calls whose outcome was unknown */
     uint64_t degraded, degraded_closed;        /* times that it was told; sessions sent away */
     uint64_t loads, load_failures, recoveries; /* recoveries: under a new epoch */
+    uint64_t let_go; /* rooms with unsaved edits that a load did not hear of in time */
     uint64_t unloads;
     uint64_t flushes, flush_failures; /* jobs of saving that were begun; that failed */
     uint64_t saves_stuck;             /* projects that failed save_alarm_tries times in a row */
