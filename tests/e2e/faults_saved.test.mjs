@@ -1,9 +1,11 @@
 /** Faults of what is saved, and of loading and unloading it. Rows of docs/faults.md. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import path from "node:path";
 import { saves } from "./lib/fake_mongo.mjs";
 import { Raw } from "./lib/raw.mjs";
 import { runRows } from "./lib/rows.mjs";
+import { SHARED } from "./lib/server.mjs";
 import { p99, turns } from "./lib/turns.mjs";
 import { until } from "./lib/wait.mjs";
 import { SCALE } from "./lib/world.mjs";
@@ -112,15 +114,17 @@ const MALFORMED = [
 
 /** Names that mean something to MongoDB, to BSON, to JavaScript or to a shell. */
 const NAMES = [
-  ..."$set $where .hidden.x a.b.c $ne.x {} [] () ; ' \" ` & | * ? ! # % + = ~ @ ^ , é 漢字 😀 __proto__".split(
+  ..."$set $where .hidden.x a.b.c $ne.x {} [] () ; ' \" ` & | * ? ! # % + = ~ @ ^ , é 漢字 😀".split(
     " ",
   ),
-  ..."constructor null undefined true NaN 0 -1 1e9 _id ObjectId() ../x".split(" ").slice(0, -1),
+  ..."__proto__ constructor null undefined true NaN 0 -1 1e9 _id ObjectId()".split(" "),
   "with space.txt",
   "deep/$or/{$gt:1}/x.js",
   "'; DROP TABLE files; --",
   "<script>alert(1)<",
-].filter((name) => !/[\\]/.test(name));
+];
+/** And the Big List of Naughty Strings, where it is at hand. @type {string[]} */
+const NAUGHTY = SHARED ? JSON.parse(readFileSync(path.join(SHARED, "blns.json"), "utf8")) : [];
 
 runRows(
   "faults of what is saved",
@@ -273,18 +277,32 @@ runRows(
       name: "names that are operators, numbers, code → values, never keys; the same after a load",
       world: SAVED,
       run: async (world) => {
-        const files = Object.fromEntries(NAMES.map((name, i) => [name, `text ${i}`]));
-        await makeCold(world, "names", files);
+        const maker = await Raw.join(world.cluster.url(), { project: "names", template: "blank" });
+        /** @type {[path: string, text: string][]} */
+        const files = NAMES.map((name, i) => [name, `text ${i}`]);
+        for (const [path, text] of files) await create(maker, path, text);
+        for (const path of NAUGHTY) {
+          maker.send({ t: "create", path, text: "naughty", q: "n" });
+          const { t, code } = await maker.next((/** @type {any} */ m) => m.q === "n");
+          if (t === "ok") files.push([path, "naughty"]);
+          else assert.match(code, /^(bad_path|exists|bad_message)$/, path);
+        }
+        maker.close();
+        await unloaded(world, "names");
         const stored = await documents(world, "names");
         assert.deepEqual(
           stored.map(({ path, text }) => [path, text]),
-          Object.entries(files),
+          files,
         );
+        world.note(`${files.length} names, ${NAUGHTY.length} strings tried`);
         const keys = new Set(stored.flatMap((document) => Object.keys(document)));
         for (const key of keys) assert.match(key, /^[a-z_]+$/);
         const raw = await join(world, "names");
-        for (const [path, text] of Object.entries(files))
-          assert.equal((await open(raw, path)).text, text);
+        for (const [path, text] of files) {
+          const file = await open(raw, path);
+          assert.equal(file.text, text);
+          raw.send({ t: "close", f: file.f });
+        }
         raw.close();
       },
     },
