@@ -3,7 +3,7 @@
  * state with a project "demo" of one file, opened, whose room hears of its jobs. Include it once,
  * behind check.h; the cases are X-macros.
  *
- *     int main(int argc, char **argv) { JOBS_MAIN(CASES) }
+ *     int main(int argc, char **argv) { JOBS_MAIN(CASES, &jobs_embedded, &jobs_shared) }
  */
 #ifndef JOBS_BACKENDS_H
 #define JOBS_BACKENDS_H
@@ -49,11 +49,18 @@ static struct jobs *redis_jobs_of(size_t i)
     return redis_jobs(redis_backend_world.instances[i]);
 }
 
-static const struct jobs_backend {
+static struct jobs *sqlite_jobs_of(size_t i)
+{
+    return i == 0 ? storage_jobs(sqlite_world.storage) : NULL;
+}
+
+struct jobs_backend {
     const struct backend *state;
     struct jobs *(*jobs)(size_t i); /* of the first (0) or second (1) instance, started when asked
                                        for; NULL: there is only one */
-} jobs_backends[] = {{&redis_backend, redis_jobs_of}};
+};
+static CHECK_UNUSED const struct jobs_backend jobs_embedded = {&sqlite_backend, sqlite_jobs_of};
+static CHECK_UNUSED const struct jobs_backend jobs_shared = {&redis_backend, redis_jobs_of};
 
 static const struct jobs_backend *jobs_backend;
 static void (*jobs_case)(void);
@@ -80,12 +87,14 @@ static void jobs_run(void)
     snprintf(name, sizeof(name), "%s_" #case, jobs_backend->state->name);                          \
     jobs_case = case;                                                                              \
     check_run(name, jobs_run);
-#define JOBS_MAIN(cases)                                                                           \
+/* Runs the cases on each backend that stands behind. */
+#define JOBS_MAIN(cases, ...)                                                                      \
+    const struct jobs_backend *const backends[] = {__VA_ARGS__};                                   \
     check_init(argc, argv);                                                                        \
     log_setup(LOG_WARN, false);                                                                    \
-    for (size_t i = 0; i < sizeof(jobs_backends) / sizeof(jobs_backends[0]); i++) {                \
+    for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {                          \
         char name[160];                                                                            \
-        jobs_backend = &jobs_backends[i];                                                          \
+        jobs_backend = backends[i];                                                                \
         cases(JOBS_RUN_CASE)                                                                       \
     }                                                                                              \
     backends_close();                                                                              \

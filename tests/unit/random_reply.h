@@ -9,10 +9,10 @@
 
 #include <hiredis/hiredis.h>
 
-/* One value of RESP, of random shape; words are more often those that mean something. */
+/* One value of RESP, of random shape; texts are more often those that mean something. */
 static void add_reply(struct buf *out, uint64_t *seed, int depth)
 {
-    static const char *const words[] = {
+    static const char *const texts[] = {
         "ok",   "conflict", "load",    "wait",    "seen",
         "7",    "-1",       "lf",      "trimmed", "18446744073709551616",
         "\xff", "",         "none",    "1.abc",   "epoch",
@@ -24,7 +24,7 @@ static void add_reply(struct buf *out, uint64_t *seed, int depth)
         for (uint64_t i = 0; i < count; i++)
             add_reply(out, seed, depth - 1);
     } else if (kind >= 2) {
-        const char *word = words[check_random(seed) % (sizeof(words) / sizeof(words[0]))];
+        const char *word = texts[check_random(seed) % (sizeof(texts) / sizeof(texts[0]))];
         buf_printf(out, "$%zu\r\n%s\r\n", strlen(word), word);
     } else if (kind == 1) {
         buf_printf(out, ":%d\r\n", (int)(check_random(seed) % 100) - 5);

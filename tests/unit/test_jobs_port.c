@@ -357,5 +357,5 @@ static void each_try_prints_anew(void)
 
 int main(int argc, char **argv)
 {
-    JOBS_MAIN(CASES)
+    JOBS_MAIN(CASES, &jobs_shared)
 }

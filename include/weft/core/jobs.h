@@ -214,7 +214,8 @@ struct jobs_ops {
 struct jobs {
     const struct jobs_ops *ops;
     struct jobs_sink sink; /* without an owner it is closed: what is still answered is dropped */
-    uint64_t keep_ms;      /* what is over is forgotten after this; 24 h */
+    uint64_t keep_ms;      /* what is over is forgotten after this, the dead after 30 times
+                              this; 24 h */
     size_t waiting_max;    /* jobs of a project that are not over; 100 */
     bool is_shared;
 };

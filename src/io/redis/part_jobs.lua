@@ -1,6 +1,6 @@
 -- People's jobs (core/jobs.h). Their keys are weft:jobs:*, without a hash tag, since a job's scripts
 -- write into its project too; KEYS[1] is only weft:jobs. ARGV[4] is how many events a room keeps,
--- ARGV[5] how long what is over is kept, in ms.
+-- ARGV[5] how long what is over is kept, in ms; what failed, 30 times as long.
 --
 -- A job is a hash. `entry` is its place in the stream of its kind while it waits or runs, `since`
 -- when it got there (in microseconds), `lease` of whoever has it ('' of a program of others),
@@ -9,6 +9,7 @@
 local WORKER = INSTANCE
 INSTANCE, EPOCH = '-', ''
 local KEEP, KEEP_MS = ARGV[4], tonumber(ARGV[5])
+local FAILED_KEPT = 30
 local J = 'weft:jobs:'
 local LATER, DEAD, OVER, ALL = J .. 'later', J .. 'dead', J .. 'over', J .. 'all'
 local ANSWERS = J .. 'answers'
@@ -164,8 +165,9 @@ end
 
 local function finish(job, state, code, problem)
   unqueue(job)
+  local keep_ms = state == 'failed' and FAILED_KEPT * KEEP_MS or KEEP_MS
   put(job, { state = state, ended_at = time, code = code, problem = problem,
-    forget_at = time + KEEP_MS, cancel = '' })
+    forget_at = time + keep_ms, cancel = '' })
   call('ZADD', OVER, job.forget_at, job.id)
   call('SREM', J .. 'waiting:' .. job.project, job.id)
   if state == 'failed' then
