@@ -16,7 +16,7 @@ void window_init(struct window *window, uint32_t count, uint64_t ms);
 void window_close(struct window *window);
 /* Is there a place now, behind others that have been promised but not taken? */
 bool window_has_room(const struct window *window, uint32_t promised, uint64_t now_ms);
-/* Takes a place; there must be one. */
+/* Takes a place: the one that is free first, also where it is not yet. */
 void window_take(struct window *window, uint64_t now_ms);
 
 #endif
