@@ -68,7 +68,7 @@
     X(JOB_BEGIN, "UPDATE job SET state = 1, tries = tries + 1, started_at = ?, lease = ?, "        \
                  "output_max = ? WHERE id = ?")                                                    \
     X(JOB_END, "UPDATE job SET state = ?, ended_at = ?, code = ?, problem = ?, bytes = ?, "        \
-               "due_at = ?, lease = '' WHERE id = ?")                                              \
+               "due_at = ? WHERE id = ?")                                                          \
     X(JOB_CANCEL, "UPDATE job SET is_canceled = 1 WHERE id = ?")                                   \
     X(JOB_ANEW, "UPDATE job SET state = 0, tries = 0, due_at = ?, ended_at = 0, is_canceled = 0, " \
                 "bytes = NULL WHERE id = ?")                                                       \

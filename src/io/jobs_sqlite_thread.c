@@ -169,8 +169,9 @@ static enum jobs_result add(struct storage *storage, struct request *request)
     const struct job_request *asked = &request->u.job;
     struct row row;
     uint64_t now = wall_ms();
-    request->answer.jobs.state = JOB_QUEUED;
-    if (read_row(storage, request, asked->id, &row))
+    bool is_there = read_row(storage, request, asked->id, &row);
+    request->answer.jobs.state = is_there ? row.job.state : JOB_QUEUED;
+    if (is_there)
         return JOBS_OK;
     if (count(storage, STATEMENT_JOBS_OPEN, asked->project) >= asked->waiting_max)
         return JOBS_FULL;
@@ -326,6 +327,12 @@ static bool is_held(const struct row *row, const char *lease)
     return row->job.state == JOB_RUNNING && lease && strcmp(row->lease, lease) == 0;
 }
 
+/* Whoever had it then has said what became of it. */
+static bool is_settled(const struct row *row, const char *lease)
+{
+    return row->job.state != JOB_RUNNING && lease && lease[0] && strcmp(row->lease, lease) == 0;
+}
+
 static enum jobs_result renew(struct storage *storage, struct request *request)
 {
     const struct job_request *asked = &request->u.job;
@@ -370,6 +377,9 @@ static enum jobs_result settle(struct storage *storage, struct request *request)
     uint64_t now = wall_ms();
     if (!read_row(storage, request, request->u.job.id, &row))
         return JOBS_NONE;
+    request->answer.jobs.state = row.job.state;
+    if (is_settled(&row, settle->lease))
+        return JOBS_OK;
     if (!is_held(&row, settle->lease))
         return JOBS_LOST;
     if (!storage_begin(storage, request))

@@ -310,6 +310,59 @@ static void what_is_forgotten_leaves_no_keys(void)
     CHECK_EQ_INT(keys_like("weft:jobs:queue:format"), 1);
 }
 
+/* ---- leases: of an embedded queue they end with the process ---- */
+
+static void a_lease_that_ends_is_taken_over(void)
+{
+    CHECK_EQ_INT(job_ask(jobs, "j1"), JOBS_OK);
+    CHECK_EQ_INT(job_take(jobs, &format, SHORT_MS), JOBS_OK);
+    const char *lease = keep_lease();
+    job_take_soon(jobs, &format, SHORT_MS);
+    const char *next = keep_lease();
+    CHECK(job_is("j1"));
+    CHECK_EQ_INT(jobs->got.job.tries, 2);
+    CHECK(strcmp(lease, next) != 0);
+    CHECK_EQ_INT(job_renew(jobs, "j1", lease, SHORT_MS), JOB_LEASE_LOST);
+    CHECK_EQ_INT(job_end(jobs, "j1", lease, JOB_DONE), JOBS_LOST);
+    job_print(jobs, "j1", lease, 0, "old");
+    CHECK_EQ_INT(job_end(jobs, "j1", next, JOB_DONE), JOBS_OK);
+    CHECK_EQ_INT(job_get(jobs, "j1"), JOBS_OK);
+    CHECK_EQ_STR(jobs->got.output, "");
+    CHECK_EQ_INT(jobs->got.job.state, JOB_DONE);
+}
+
+static void what_no_worker_survives_is_dead(void)
+{
+    struct job_kind kind = format;
+    kind.tries = 2;
+    CHECK_EQ_INT(job_ask(jobs, "j1"), JOBS_OK);
+    CHECK_EQ_INT(job_take(jobs, &kind, SHORT_MS), JOBS_OK);
+    job_take_soon(jobs, &kind, SHORT_MS);
+    uint64_t until_ns = uv_hrtime() + PROBE_SECONDS * 1000000000ull;
+    do
+        CHECK_EQ_INT(job_take(jobs, &kind, SHORT_MS), JOBS_NONE);
+    while (job_get(jobs, "j1") == JOBS_OK && jobs->got.job.state == JOB_RUNNING &&
+           uv_hrtime() < until_ns);
+    CHECK_EQ_INT(jobs->got.job.state, JOB_FAILED);
+    CHECK_EQ_INT(jobs->got.job.tries, 2);
+    CHECK(strlen(jobs->got.job.problem) > 0);
+    CHECK(jobs->got.job.ended_at >= jobs->got.job.started_at);
+    CHECK_EQ_INT(job_list(jobs, NULL, true, 10), 1);
+}
+
+static void what_was_canceled_is_not_taken_over(void)
+{
+    CHECK_EQ_INT(job_ask(jobs, "j1"), JOBS_OK);
+    CHECK_EQ_INT(job_take(jobs, &format, SHORT_MS), JOBS_OK);
+    CHECK_EQ_INT(job_cancel(jobs, "j1"), JOBS_OK);
+    uint64_t until_ns = uv_hrtime() + PROBE_SECONDS * 1000000000ull;
+    do
+        CHECK_EQ_INT(job_take(jobs, &format, SHORT_MS), JOBS_NONE);
+    while (job_get(jobs, "j1") == JOBS_OK && jobs->got.job.state == JOB_RUNNING &&
+           uv_hrtime() < until_ns);
+    CHECK_EQ_INT(jobs->got.job.state, JOB_CANCELED);
+}
+
 static void a_lease_that_is_renewed_begins_anew(void)
 {
     CHECK_EQ_INT(job_ask(jobs, "j1"), JOBS_OK);
@@ -394,6 +447,9 @@ static void answers_of_any_shape_are_answered_once(void)
     RUN(a_project_that_is_not_here_is_told_nothing)                                                \
     RUN(a_project_that_is_broken_holds_up_no_jobs)                                                 \
     RUN(what_is_forgotten_leaves_no_keys)                                                          \
+    RUN(a_lease_that_ends_is_taken_over)                                                           \
+    RUN(what_no_worker_survives_is_dead)                                                           \
+    RUN(what_was_canceled_is_not_taken_over)                                                       \
     RUN(a_lease_that_is_renewed_begins_anew)                                                       \
     RUN(scripts_that_were_forgotten_are_sent_again)                                                \
     RUN(a_redis_that_is_away_is_busy)                                                              \
