@@ -1,4 +1,4 @@
-/** `./dev run --redis`, as it is typed: two servers, one room, and nothing left when it ends. */
+/** `./dev run --redis` and `--all`, as they are typed: two servers, one room, and nothing left when it ends. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
+import { MongoClient } from "mongodb";
+import { NO_MONGO } from "./lib/mongo.mjs";
 import { Raw } from "./lib/raw.mjs";
 import { NO_REDIS } from "./lib/redis.mjs";
 import { WEFTD } from "./lib/server.mjs";
@@ -29,10 +31,10 @@ async function living(folder) {
   return found.filter((name) => name !== "").sort();
 }
 
-/** @param {any} t @param {string[]} flags */
-async function run(t, ...flags) {
-  const folder = await mkdtemp(path.join(tmpdir(), "weft-run-"));
-  const child = spawn(DEV, ["run", "--redis", "--port", "0", `--data=${folder}/data`, ...flags], {
+/** @param {any} t @param {"--redis" | "--all"} what @param {string[]} flags */
+async function run(t, what, ...flags) {
+  const folder = await mkdtemp(path.join(tmpdir(), "weft-dev-"));
+  const child = spawn(DEV, ["run", what, "--port", "0", `--data=${folder}/data`, ...flags], {
     env: { ...process.env, WEFTD, WEFT_DRAIN_IN_MS: "300", WEFT_TEST_RUN: folder },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -52,7 +54,7 @@ test(
   "./dev run --redis: what is typed at one address is seen at the other",
   { skip: NO_REDIS },
   async (t) => {
-    const it = await run(t, "--host", "127.0.0.1");
+    const it = await run(t, "--redis", "--host", "127.0.0.1");
     const addresses = () => [...it.out.matchAll(/^ready http:(\/\/127\.0\.0\.1:\d+\/)$/gm)];
     await until(
       () => addresses().length === 2,
@@ -79,8 +81,39 @@ test(
 );
 
 test("./dev run --redis ends when one of its servers does", { skip: NO_REDIS }, async (t) => {
-  const it = await run(t, "--host", "nowhere");
+  const it = await run(t, "--redis", "--host", "nowhere");
   assert.deepEqual(await within(it.exited, "the end"), [1, null]);
   assert.match(it.log, /nowhere is not an address/);
   assert.deepEqual(await living(it.folder), []);
 });
+
+test(
+  "./dev run --all: what is typed is in MongoDB, a worker waits for jobs, and all end together",
+  { skip: NO_REDIS || NO_MONGO },
+  async (t) => {
+    const it = await run(t, "--all", "--host", "127.0.0.1");
+    const addresses = () => [...it.out.matchAll(/^ready http:(\/\/127\.0\.0\.1:\d+\/)$/gm)];
+    await until(
+      () => addresses().length === 2 && /^worker ready worker$/m.test(it.out),
+      () => `two addresses and a worker, not ${it.out}\n${it.log}`,
+    );
+    const uri = it.log.match(/^MongoDB: (mongodb:\/\/127\.0\.0\.1:\d+\/weft), its files in /m)?.[1];
+    assert.ok(uri, it.log);
+    const ann = await Raw.join(`ws:${addresses()[1][1]}`, { project: "demo", template: "blank" });
+    ann.send({ t: "create", path: "a.txt", text: "one", q: 1 });
+    const { f } = await ann.next("ok");
+    ann.send({ t: "open", f });
+    await ann.next("file");
+    ann.send({ t: "edit", f, at: 3, ins: " two" });
+    await ann.next("saved");
+    const client = new MongoClient(uri);
+    t.after(() => client.close());
+    const stored = await client.db().collection("files").findOne({ project: "demo" });
+    assert.equal(stored?.text, "one two");
+    await client.close();
+
+    it.child.kill("SIGINT");
+    assert.deepEqual(await within(it.exited, "the end"), [0, null]);
+    assert.deepEqual(await living(it.folder), []);
+  },
+);
