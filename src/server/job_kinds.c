@@ -204,8 +204,8 @@ void job_kinds_print_help(FILE *out)
 {
     fputs("\nKinds of jobs (docs/jobs.md), {\"jobs\": {\"count\": {\"command\": [\"wc\", \"-l\"], "
           "\"input\": \"file\"}}}:\n\n"
-          "  jobs.KIND.command        program and its arguments, with {path}, {project}, {f} and\n"
-          "                           {args} replaced; none: done by programs of others\n",
+          "  jobs.KIND.command        program and its arguments, with {path}, {project}, {f},\n"
+          "                           {user} and {args} put in; none: done by programs of others\n",
           out);
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         fprintf(out, "  jobs.KIND.%-14s %s", fields[i].name, fields[i].meaning);
