@@ -210,9 +210,14 @@ static size_t most_bytes(const struct field *field)
     return field->kind == FIELD_INSERT ? limits.insert : (size_t)field->most;
 }
 
+static bool is_text_kind(enum field_kind kind)
+{
+    return kind != FIELD_NUMBER && kind != FIELD_OBJECT && !is_array_kind(kind);
+}
+
 static void keeps_length(json_t *object, const struct field *field)
 {
-    if (field->kind == FIELD_NUMBER || is_array_kind(field->kind))
+    if (!is_text_kind(field->kind))
         return;
     size_t most = most_bytes(field);
     char *text = malloc(most + 2);
@@ -273,7 +278,7 @@ static json_t *naughty;
 
 static void takes_naughty_strings(json_t *object, const struct field *field)
 {
-    if (field->kind == FIELD_NUMBER || is_array_kind(field->kind))
+    if (!is_text_kind(field->kind))
         return;
     size_t i;
     json_t *value;
