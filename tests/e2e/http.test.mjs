@@ -228,7 +228,8 @@ test("what keeps it from starting is one clear line", async (t) => {
     [["--config", config], {}, 2, /there is no setting prot/],
     [["--config", path.join(server.folder, "none")], {}, 2, /No such file/],
     [["--check-config", "--port", "99999"], {}, 2, /port is a whole number/],
-    [["worker"], {}, 2, /no flag or command worker/],
+    [["wrker"], {}, 2, /no flag or command wrker/],
+    [["worker"], { REDIS_URL: "" }, 2, /a worker needs REDIS_URL/],
     [[], { REDIS_URL: "redis://:x" }, 2, /redis\.url: /],
     [[], { MONGODB_URI: "mongodb://127.0.0.1" }, 2, /MONGODB_URI without REDIS_URL is not built/],
   ];
