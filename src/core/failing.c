@@ -26,19 +26,19 @@ void failing_close(struct failing *failing)
     map_close(&failing->by_project);
 }
 
-uint32_t failing_add(struct failing *failing, const char *project, uint64_t now_ms)
+void failing_note(struct failing *failing, const char *project, uint32_t tries, uint64_t now_ms)
 {
     size_t len = strlen(project);
     struct failure *failure = map_find_text(&failing->by_project, project, len);
     if (!failure && failing->by_project.count >= MOST)
-        return 1;
+        return;
     if (!failure) {
         failure = mem_zalloc(sizeof *failure);
         map_put_text(&failing->by_project, project, len, failure);
     }
-    failure->at_ms = now_ms;
-    failing->stuck += ++failure->tries == failing->alarm_tries;
-    return failure->tries;
+    failing->stuck -= failure->tries >= failing->alarm_tries;
+    failing->stuck += tries >= failing->alarm_tries;
+    *failure = (struct failure){tries, now_ms};
 }
 
 static void forget(struct failing *failing, const char *project, size_t len)

@@ -1,5 +1,6 @@
-/* Which projects cannot be saved, and how often in a row that was seen here. Where another instance
- * had the better luck nobody tells, so what has not failed here for a while is forgotten. */
+/* Which projects cannot be saved, as this instance knows. Where another instance has the better
+ * luck, this one hears of it when it has the project's job again, if ever; so what has not failed
+ * here for a while is forgotten. */
 #ifndef WEFT_CORE_FAILING_H
 #define WEFT_CORE_FAILING_H
 
@@ -17,8 +18,8 @@ struct failing {
 
 void failing_init(struct failing *failing, uint32_t alarm_tries);
 void failing_close(struct failing *failing);
-/* Once more; returns how often in a row. */
-uint32_t failing_add(struct failing *failing, const char *project, uint64_t now_ms);
+/* It has failed so often in a row. */
+void failing_note(struct failing *failing, const char *project, uint32_t tries, uint64_t now_ms);
 /* It was saved. */
 void failing_remove(struct failing *failing, const char *project);
 /* Forgets what is old, every now and then. */

@@ -45,6 +45,7 @@ struct flush {
     uint64_t id; /* request number of its calls */
     char project[65], epoch[EPOCH_SIZE];
     char *lease;
+    uint32_t failures; /* before this one, in a row */
     uint64_t until_ms; /* a round is not begun after this */
     bool is_counted;   /* for the rate: it saves something */
     bool has_failed;   /* a file could not be saved */
@@ -116,11 +117,13 @@ static struct state_ticket ticket_of(const struct flush *flush)
 
 /* ---- the end ---- */
 
-static void settle(struct flush *flush, uint64_t again_ms, uint64_t dirty_ms)
+static void settle(struct flush *flush, enum state_settled outcome, uint64_t again_ms,
+                   uint64_t dirty_ms)
 {
     struct registry *registry = flush->registry;
     struct state_ticket ticket = ticket_of(flush);
-    registry->state->ops->settle(registry->state, &ticket, flush->lease, again_ms, dirty_ms);
+    struct state_settle settle = {flush->lease, outcome, again_ms, dirty_ms};
+    registry->state->ops->settle(registry->state, &ticket, &settle);
     registry->flush.claim_ms = registry->now_ms; /* more may be due */
     free_flush(flush);
 }
@@ -129,7 +132,8 @@ static void settle_failed(struct flush *flush, const char *problem)
 {
     struct registry *registry = flush->registry;
     const struct registry_config *config = &registry->config;
-    uint32_t tries = failing_add(&registry->failing, flush->project, registry->now_ms);
+    uint32_t tries = flush->failures + 1;
+    failing_note(&registry->failing, flush->project, tries, registry->now_ms);
     uint64_t wait = config->save_retry_ms << (tries < 16 ? tries - 1 : 15);
     uint64_t most = flush->has_saved ? RETRY_PARTLY_MOST_MS : RETRY_MOST_MS;
     if (wait > most)
@@ -141,21 +145,21 @@ static void settle_failed(struct flush *flush, const char *problem)
     log_write(is_alarm ? LOG_ERROR : LOG_WARN, "save failed project=%s tries=%u problem=\"%s\"",
               flush->project, tries, problem ? problem : "");
     wait = wait / 2 + registry_random(registry) % (wait / 2 + 1);
-    settle(flush, wait, wait);
+    settle(flush, STATE_SETTLED_FAILED, wait, wait);
 }
 
 /* What was changed since it was listed is not known here. */
 static void settle_well(struct flush *flush, uint64_t again_ms)
 {
     failing_remove(&flush->registry->failing, flush->project);
-    settle(flush, again_ms, flush->registry->config.save_after_ms);
+    settle(flush, STATE_SETTLED_WELL, again_ms, flush->registry->config.save_after_ms);
 }
 
 /* Nobody knows, or it is another time: the state still has what is dirty. */
 static void settle_soon(struct flush *flush)
 {
     uint64_t after_ms = flush->registry->config.save_after_ms;
-    settle(flush, after_ms, after_ms);
+    settle(flush, STATE_SETTLED_UNKNOWN, after_ms, after_ms);
 }
 
 /* The state does not hold it: opening it has it loaded, here or elsewhere. */
@@ -491,6 +495,9 @@ void flush_claimed(struct registry *registry, const struct state_claimed *answer
     registry->counts.flushes++;
     snprintf(flush->project, sizeof flush->project, "%s", answer->project);
     flush->lease = mem_strdup(answer->lease);
+    flush->failures = answer->tries;
+    if (answer->tries == 0)
+        failing_remove(&registry->failing, flush->project); /* another one had the better luck */
     list_dirty(flush);
 }
 

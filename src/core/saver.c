@@ -152,7 +152,8 @@ static void plan_next(struct room *room, bool failed)
 static void note_failure(struct room *room, const char *problem)
 {
     struct registry *registry = room->registry;
-    uint32_t tries = failing_add(&registry->failing, room->project, registry->now_ms);
+    uint32_t tries = room->save.tries + 1;
+    failing_note(&registry->failing, room->project, tries, registry->now_ms);
     bool is_alarm = tries == registry->config.save_alarm_tries;
     registry->counts.save_failures++;
     registry->counts.saves_stuck += is_alarm;

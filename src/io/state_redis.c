@@ -340,13 +340,15 @@ static void call_claim(struct state *state, const struct state_ticket *ticket, u
     call_send(call);
 }
 
-static void call_settle(struct state *state, const struct state_ticket *ticket, const char *lease,
-                        uint64_t again_ms, uint64_t dirty_ms)
+static void call_settle(struct state *state, const struct state_ticket *ticket,
+                        const struct state_settle *settle)
 {
+    static const char *const outcomes[] = {"well", "failed", "unknown"};
     struct call *call = call_new(redis_of(state), SCRIPT_SETTLE, ticket);
-    call_add_text(call, lease);
-    call_add_u64(call, again_ms);
-    call_add_u64(call, dirty_ms);
+    call_add_text(call, settle->lease);
+    call_add_text(call, outcomes[settle->outcome]);
+    call_add_u64(call, settle->again_ms);
+    call_add_u64(call, settle->dirty_ms);
     call_send(call);
 }
 

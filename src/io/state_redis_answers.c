@@ -418,6 +418,7 @@ static void answer_claimed(struct answer *answer)
     if (answer->result == STATE_OK) {
         claimed.project = take_text(&answer->rest, NULL);
         claimed.lease = take_text(&answer->rest, NULL);
+        claimed.tries = (uint32_t)take_u64(&answer->rest);
     }
     is_sound(answer);
     claimed.result = plain(answer);

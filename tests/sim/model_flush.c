@@ -41,6 +41,7 @@ void model_claim(struct model *model, const struct model_call *call, struct mode
             answer->result = STATE_OK;
             answer->u.claimed.project = project->name;
             answer->u.claimed.lease = project->claim;
+            answer->u.claimed.tries = project->save_tries;
             return;
         }
         project->due = 0;
@@ -55,6 +56,9 @@ void model_settle(struct model *model, const struct model_call *call, struct mod
         answer->result = STATE_LOST;
         return;
     }
+    if (call->u.settle.outcome == STATE_SETTLED_WELL)
+        project->save_tries = 0;
+    project->save_tries += call->u.settle.outcome == STATE_SETTLED_FAILED;
     project->claim = NULL;
     project->due = model_now_ms(model) +
                    (count_dirty(project) ? call->u.settle.dirty_ms : call->u.settle.again_ms);
@@ -172,5 +176,6 @@ void model_unload(struct model *model, const struct model_call *call, struct mod
     answer->u.unloaded.next_file = project->next_file;
     model_erase(project);
     project->due = 0;
+    project->save_tries = 0;
     project->claim = NULL;
 }

@@ -76,10 +76,7 @@ struct model_call {
         const char *token; /* offers, abandon */
         struct state_populate populate;
         uint64_t claim_ms;
-        struct {
-            const char *lease;
-            uint64_t again_ms, dirty_ms;
-        } settle;
+        struct state_settle settle;
         size_t dirty_most;
         struct {
             const struct state_saved_file *files;
@@ -168,6 +165,7 @@ struct model_project {
     /* weft:due, weft:claims */
     uint64_t due; /* 0 = not there */
     const char *claim;
+    uint32_t save_tries; /* of meta */
 };
 
 struct model_config {

@@ -268,13 +268,12 @@ static void call_claim(struct state *port, const struct state_ticket *ticket, ui
     state_of(port)->send(state_of(port), call);
 }
 
-static void call_settle(struct state *port, const struct state_ticket *ticket, const char *lease,
-                        uint64_t again_ms, uint64_t dirty_ms)
+static void call_settle(struct state *port, const struct state_ticket *ticket,
+                        const struct state_settle *settle)
 {
     struct model_call *call = new_call(port, MODEL_SETTLE, ticket);
-    call->u.settle.lease = text(state_of(port), lease);
-    call->u.settle.again_ms = again_ms;
-    call->u.settle.dirty_ms = dirty_ms;
+    call->u.settle = *settle;
+    call->u.settle.lease = text(state_of(port), settle->lease);
     state_of(port)->send(state_of(port), call);
 }
 

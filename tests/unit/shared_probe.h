@@ -85,6 +85,7 @@ static void probe_claimed(void *owner, const struct state_claimed *answer)
     struct probe_answer *got = probe_take(owner, 77, answer->request, answer->result, NULL);
     got->project = probe_keep_text(got, answer->project);
     got->token = probe_keep_text(got, answer->lease);
+    got->tries = answer->tries;
 }
 
 static void probe_dirty(void *owner, const struct state_dirty *answer)
@@ -238,7 +239,16 @@ static CHECK_UNUSED void probe_settle(struct probe *probe, const char *lease, ui
                                       uint64_t dirty_ms)
 {
     struct state_ticket ticket = probe_quietly(probe);
-    probe->state->ops->settle(probe->state, &ticket, lease, again_ms, dirty_ms);
+    struct state_settle settle = {lease, STATE_SETTLED_UNKNOWN, again_ms, dirty_ms};
+    probe->state->ops->settle(probe->state, &ticket, &settle);
+}
+
+static CHECK_UNUSED void probe_settle_as(struct probe *probe, const char *lease,
+                                         enum state_settled outcome)
+{
+    struct state_ticket ticket = probe_quietly(probe);
+    struct state_settle settle = {lease, outcome, 0, 0};
+    probe->state->ops->settle(probe->state, &ticket, &settle);
 }
 
 static CHECK_UNUSED enum state_result probe_ask_dirty(struct probe *probe, size_t most)

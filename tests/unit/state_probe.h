@@ -39,6 +39,7 @@ struct probe_answer {
     enum repository_result saved[64];
     size_t saved_count;
     /* Of shared states (shared_probe.h): */
+    uint32_t tries; /* of a claim */
     uint64_t tick, people_rev, ask_ms, wait_ms, members, next_file, dirty_left, epoch_number;
     uint64_t updated_at, updated_by;
     bool recover, has_people;

@@ -411,6 +411,25 @@ static void what_changed_meanwhile_is_due_sooner_than_what_is_clean(void)
     free(lease);
 }
 
+/* Whoever has the next try knows how often it failed. */
+static void failures_in_a_row_are_counted_for_all(void)
+{
+    struct probe *first = begin(&(struct backend_options){.save_after_ms = 1});
+    struct probe *second = second_of(first);
+    const enum state_settled outcomes[] = {STATE_SETTLED_FAILED, STATE_SETTLED_UNKNOWN,
+                                           STATE_SETTLED_FAILED, STATE_SETTLED_WELL,
+                                           STATE_SETTLED_FAILED};
+    const uint32_t counts[] = {0, 1, 1, 2, 0};
+    for (int i = 0; i < 5; i++) {
+        struct probe *probe = i % 2 ? second : first;
+        UNTIL(probe_claim(probe, 60000) == STATE_OK);
+        CHECK_EQ_INT(probe->got.tries, counts[i]);
+        char *lease = token_of(probe);
+        probe_settle_as(probe, lease, outcomes[i]);
+        free(lease);
+    }
+}
+
 static void a_dead_flusher_leaves_the_job(void)
 {
     struct probe *first = begin(&(struct backend_options){.save_after_ms = 1});
@@ -612,6 +631,7 @@ static void the_last_who_leaves_makes_it_due(void)
     X(an_open_tells_which_ids_were_given)                                                          \
     X(one_flushes_a_project_that_is_due)                                                           \
     X(a_change_makes_a_saved_project_due_soon)                                                     \
+    X(failures_in_a_row_are_counted_for_all)                                                       \
     X(what_changed_meanwhile_is_due_sooner_than_what_is_clean)                                     \
     X(a_dead_flusher_leaves_the_job)                                                               \
     X(without_a_repository_nothing_is_due)                                                         \

@@ -331,6 +331,15 @@ struct state_claimed {
     enum state_result result; /* STATE_OK, STATE_NO_PROJECT (nothing is due), BUSY */
     const char *project;
     const char *lease; /* for settle */
+    uint32_t tries;    /* that failed since the last that did not, whoever made them */
+};
+enum state_settled { STATE_SETTLED_WELL, STATE_SETTLED_FAILED, STATE_SETTLED_UNKNOWN };
+/* It is due again in so many ms, unless it is unloaded by then; in dirty_ms where something is
+ * dirty, which whoever settles may not know yet. */
+struct state_settle {
+    const char *lease;
+    enum state_settled outcome; /* of unknown, the count of failures stays as it is */
+    uint64_t again_ms, dirty_ms;
 };
 struct state_dirty_file {
     uint64_t f, rev, version;
@@ -421,10 +430,8 @@ struct state_ops {
     void (*abandon)(struct state *state, const struct state_ticket *ticket, const char *token);
     /* project and epoch of the ticket are ignored. */
     void (*claim)(struct state *state, const struct state_ticket *ticket, uint64_t lease_ms);
-    /* Not answered: done, or to be tried again, in so many ms, unless it is unloaded by then; in
-     * dirty_ms where something is dirty, which whoever settles may not know yet. */
-    void (*settle)(struct state *state, const struct state_ticket *ticket, const char *lease,
-                   uint64_t again_ms, uint64_t dirty_ms);
+    void (*settle)(struct state *state, const struct state_ticket *ticket,
+                   const struct state_settle *settle); /* not answered */
     void (*dirty)(struct state *state, const struct state_ticket *ticket,
                   size_t most); /* epoch ignored */
     void (*saved)(struct state *state, const struct state_ticket *ticket,
