@@ -10,6 +10,7 @@
 #include "hello.h"
 #include "hints.h"
 #include "jobs.h"
+#include "looks.h"
 #include "loader.h"
 #include "offers.h"
 #include "poll.h"
@@ -260,6 +261,11 @@ static void repository_created(void *owner, const struct repository_done *answer
                                                answer->problem});
 }
 
+static void repository_points(void *owner, const struct repository_points *answer)
+{
+    looks_points(owner, answer);
+}
+
 /* ---- what other instances say ---- */
 
 static void bus_received(void *owner, const char *project, const char *data, size_t len)
@@ -296,6 +302,7 @@ struct registry *registry_new(const struct registry_config *config, struct state
     TAILQ_INIT(&registry->refused_queries);
     flush_init(registry);
     jobs_init(registry);
+    looks_init(registry);
     failing_init(&registry->failing, config->save_alarm_tries);
     state->sink = (struct state_sink){
         .owner = registry,
@@ -323,6 +330,7 @@ struct registry *registry_new(const struct registry_config *config, struct state
         .begun = repository_begun,
         .released = repository_released,
         .created = repository_created,
+        .points = repository_points,
     };
     bus->sink =
         (struct bus_sink){.owner = registry, .received = bus_received, .joined = bus_joined};
@@ -348,6 +356,7 @@ void registry_free(struct registry *registry)
     map_close(&registry->room_by_id);
     map_close(&registry->room_by_project);
     map_close(&registry->query_by_id);
+    looks_close(registry);
     registry->state->sink = (struct state_sink){.owner = NULL};
     registry->repository->sink = (struct repository_sink){.owner = NULL};
     registry->bus->sink = (struct bus_sink){.owner = NULL};

@@ -55,6 +55,7 @@ struct registry {
         bool is_quiet; /* nothing was due when it was asked last */
     } flush;
     struct failing failing; /* saves */
+    struct map look_by_id;  /* into the history */
     struct {
         struct jobs *port; /* NULL: there are none */
         struct runner *runner;

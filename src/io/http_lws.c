@@ -98,12 +98,13 @@ static const char *copy_header(struct lws *wsi, enum lws_token_indexes header, c
 static void hand_over(struct exchange *exchange)
 {
     struct conn *conn = exchange->conn;
-    char accept[256], encoding[256], etag[256];
+    char accept[256], encoding[256], etag[256], query[256];
     struct http_request request = {
         .id = exchange->id,
         .method = method_name(conn->wsi),
         .path = exchange->path,
         .path_len = exchange->path_len,
+        .query = copy_header(conn->wsi, WSI_TOKEN_HTTP_URI_ARGS, query, sizeof(query)),
         .accept = copy_header(conn->wsi, WSI_TOKEN_HTTP_ACCEPT, accept, sizeof(accept)),
         .accept_encoding =
             copy_header(conn->wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, encoding, sizeof(encoding)),

@@ -75,3 +75,24 @@ void encode_http_file(struct buf *out, const struct http_file *file)
         buf_add_json_piece(out, piece, len);
     buf_add_text(out, "\"}\n");
 }
+
+void encode_http_points_begin(struct buf *out)
+{
+    buf_add_text(out, "{\"points\":[");
+}
+
+void encode_http_point(struct buf *out, const struct http_point *point)
+{
+    bool is_first = out->data[out->len - 1] == '[';
+    add_number(out, is_first ? "{\"epoch\":" : ",{\"epoch\":", point->epoch_number);
+    add_number(out, ",\"v\":", point->v);
+    add_number(out, ",\"ts\":", point->ts);
+    add_number(out, ",\"by\":", point->by);
+    add_number(out, ",\"size\":", point->size);
+    buf_add_char(out, '}');
+}
+
+void encode_http_points_end(struct buf *out)
+{
+    buf_add_text(out, "]}\n");
+}

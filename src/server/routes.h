@@ -30,6 +30,9 @@ void routes_api(struct routes *routes, const struct http_request *request, const
 /* project "": all of them; rest is what stands behind "jobs/". */
 void routes_jobs(struct routes *routes, const struct http_request *request, const char *project,
                  const char *rest);
+/* path is a file's, checked. */
+void routes_history(struct routes *routes, const struct http_request *request, const char *project,
+                    const char *path);
 /* Returns false where there is no such asset. */
 bool routes_asset(struct routes *routes, const struct http_request *request, const char *path);
 void routes_hash_assets(struct routes *routes);

@@ -159,21 +159,24 @@ static void file_found(void *owner, const struct query_file *answer)
 static void route_project(struct routes *routes, const struct http_request *request,
                           const char *project, const char *rest)
 {
-    static const char files[] = "/files/";
+    static const char files[] = "/files/", history[] = "/history/";
     struct error error = {ERR_NO_FILE, "there is nothing at this address"};
     if (*rest == '\0') {
         registry_query_project(routes->registry, project, waiting_new(routes, request, project),
                                project_found);
         return;
     }
-    if (strncmp(rest, files, strlen(files)) != 0) {
+    bool is_history = strncmp(rest, history, strlen(history)) == 0;
+    if (!is_history && strncmp(rest, files, strlen(files)) != 0) {
         routes_fail(routes, request->id, &error);
         return;
     }
-    const char *path = rest + strlen(files);
+    const char *path = rest + strlen(is_history ? history : files);
     error_clear(&error);
     if (path_check(path, strlen(path), &error) != ERR_OK)
         routes_fail(routes, request->id, &error);
+    else if (is_history)
+        routes_history(routes, request, project, path);
     else
         registry_query_file(routes->registry, project, path, waiting_new(routes, request, project),
                             file_found);

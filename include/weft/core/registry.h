@@ -143,6 +143,12 @@ void registry_query_file(struct registry *registry, const char *project, const c
 void registry_query_file_by_id(struct registry *registry, const char *project, uint64_t f,
                                void *owner,
                                void (*done)(void *owner, const struct query_file *answer));
+/* The texts of a file that the repository has kept, or that of one version (0: the list). ERR_OK,
+ * as above, or GONE: no such version was kept. */
+void registry_query_history(struct registry *registry, const char *project, const char *path,
+                            uint64_t version, void *owner,
+                            void (*done)(void *owner, enum err result,
+                                         const struct repository_points *points));
 /* A new text of a whole file, made of the one that it had at a version: what is different goes into
  * the log as one edit, mapped over what others typed since, once for each cid. */
 struct server_edit {

@@ -20,6 +20,7 @@ struct http_request {
     const char *method; /* "GET" */
     const char *path;   /* with %xx decoded once, no "//", "/./" or "/../" */
     size_t path_len;
+    const char *query; /* what stands behind '?', as it came; "": nothing */
     const char *accept, *accept_encoding, *if_none_match;
     const char *body;
     size_t body_len;

@@ -45,4 +45,12 @@ struct http_file {
 };
 void encode_http_file(struct buf *out, const struct http_file *file);
 
+/* A list of kept texts: begin, each, end. */
+struct http_point {
+    uint64_t epoch_number, v, ts, by, size;
+};
+void encode_http_points_begin(struct buf *out);
+void encode_http_point(struct buf *out, const struct http_point *point);
+void encode_http_points_end(struct buf *out);
+
 #endif
