@@ -1,5 +1,6 @@
 /* The calls of jobs: each is one script, its arguments in the order that the script's first lines
  * name. What can fail comes back in the answer (jobs_redis_answers.c); here nothing fails. */
+#include "failpoint.h"
 #include "jobs_redis.h"
 #include "state_redis_call.h"
 #include "weft/base/mem.h"
@@ -97,6 +98,7 @@ static void call_output(struct jobs *jobs, const char *job, const char *lease, u
 static void call_settle(struct jobs *jobs, uint64_t request, const struct jobs_settle *settle)
 {
     struct call *call = new_call(jobs, SCRIPT_JOB_SETTLE, request);
+    failpoint_hit("before_settle");
     call_add_text(call, settle->job);
     call_add_text(call, settle->lease);
     call_add_text(call, settle->answer);

@@ -131,6 +131,21 @@ test("a worker is killed in the middle: the other does it, once", { skip: NO_RED
   anna.close();
 });
 
+for (const place of ["before_append", "after_append", "before_settle"])
+  test(`a worker dies at ${place}: the edit is there once`, { skip: NO_REDIS }, async (t) => {
+    const { a, b, redis, config, goOn } = await startAll(t, 0);
+    goOn();
+    const anna = await makeFiles(a, "p", { "a.txt": "text\n" });
+    const victim = await startWorker(t, redis, config, { WEFT_FAILPOINT: `${place}:kill:1` });
+    const job = await run(a, "p", { kind: "append", path: "a.txt" });
+    await until(() => victim.process?.signalCode === "SIGKILL", "the worker to die");
+    await startWorker(t, redis, config);
+    await hears(anna, job, "done");
+    assert.equal((await look(b, "p", job)).tries, 2);
+    assert.equal(await textOf(b, "p", "a.txt"), "text\nappended\n");
+    anna.close();
+  });
+
 test(
   "a worker that is told to stop finishes and takes nothing new",
   { skip: NO_REDIS },
