@@ -229,7 +229,8 @@ runRows(
         await until(() => failing(world), "the alarm");
         await create(raw, "later.txt", "later");
         await until(async () => (await documents(world, "big")).length === 11, "the next");
-        assert.deepEqual(await world.redis.cli("ZRANGE", "weft:{big}:dirty", 0, -1), ["1"]);
+        const dirty = () => world.redis.cli("ZRANGE", "weft:{big}:dirty", 0, -1);
+        await until(async () => String(await dirty()) === "1", "only it to be dirty");
         for (const store of world.stores) {
           store.maxBson = 0;
           store.cut();
@@ -322,9 +323,8 @@ runRows(
           assert.ok(posted.status >= 400 && posted.status < 500, `${posted.status}`);
         }
         const asked = world.stores.flatMap(({ calls }) => calls);
-        for (const { name, body } of asked.filter(({ name }) => name === "find"))
-          for (const value of Object.values(body.filter))
-            assert.equal(typeof value, "string", `${name} ${JSON.stringify(body.filter)}`);
+        for (const { body } of asked.filter(({ name }) => name === "find"))
+          assert.equal(typeof (body.filter._id ?? body.filter.project), "string");
       },
     },
     {
