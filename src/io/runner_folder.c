@@ -1,8 +1,8 @@
 /*
  * A process that is killed removes nothing. So each has a folder weft-run-XXXXXX whose lock
  * (flock, which ends with the process) says whether it lives, and the next one that starts removes
- * those without. Between making a folder and locking it another process may take it for a dead
- * one: then it is gone when it is locked, and another is made.
+ * those without, if they have the mark of one. Between making a folder and locking it another
+ * process may take it for a dead one: then it is gone when it is locked, and another is made.
  *
  * Files are opened step by step, from the folder on, and never through a link.
  */
@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define NAME "weft-run-"
+#define MARK ".weft-run"     /* a file in it: nobody else makes such folders */
 #define DESCRIPTORS 16       /* of a walk */
 #define ENTRIES_MAX 1000000u /* of a folder; more than that stays */
 #define ROUNDS 8             /* of a removal: each opens the locked folders one step deeper */
@@ -78,7 +79,8 @@ static void remove_if_dead(const char *path)
     struct stat info;
     if (lock < 0)
         return;
-    if (fstat(lock, &info) == 0 && info.st_uid == geteuid() && flock(lock, LOCK_EX | LOCK_NB) == 0)
+    if (faccessat(lock, MARK, F_OK, AT_SYMLINK_NOFOLLOW) == 0 && fstat(lock, &info) == 0 &&
+        info.st_uid == geteuid() && flock(lock, LOCK_EX | LOCK_NB) == 0)
         run_folder_remove(path);
     close(lock);
 }
@@ -105,7 +107,11 @@ static int lock_folder(const char *path)
     int lock = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (lock < 0)
         return -1;
-    if (flock(lock, LOCK_EX | LOCK_NB) == 0 && fstat(lock, &info) == 0 && info.st_nlink > 0)
+    int mark = openat(lock, MARK, O_CREAT | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (mark >= 0)
+        close(mark);
+    if (mark >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0 && fstat(lock, &info) == 0 &&
+        info.st_nlink > 0)
         return lock;
     close(lock);
     return -1;

@@ -589,6 +589,19 @@ static void two_hundred_at_once(void)
     close_world();
 }
 
+static void a_folder_of_somebody_else_stays(void)
+{
+    char path[128];
+    open_world();
+    struct runner *first = world.runner;
+    snprintf(path, sizeof(path), "%s/weft-run-others", world.folder);
+    REQUIRE(mkdir(path, 0700) == 0);
+    open_runner();
+    CHECK_EQ_INT(rmdir(path), 0);
+    runner_free(first);
+    close_world();
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], RUNNER_EXEC) == 0)
@@ -618,6 +631,7 @@ int main(int argc, char **argv)
     RUN(what_it_leaves_is_removed_and_links_are_not_followed);
     RUN(folders_that_it_locked_are_removed_too);
     RUN(a_killed_runner_takes_its_commands_along_and_the_next_one_cleans_up);
+    RUN(a_folder_of_somebody_else_stays);
     RUN(two_hundred_at_once);
     return check_finish();
 }

@@ -1,6 +1,6 @@
 /* A JSON file of settings, as pairs: {"limits": {"rate": {"edit": 100}}} is one pair
- * ("limits.rate.edit", "100"); {"words": ["a", "b"]} is two, of the names "words[0]" and "words[1]".
- * What a name means is the reader's business. */
+ * ("limits.rate.edit", "100"); {"words": ["a", "b"]} is two, of the names "words[0]" and
+ * "words[1]". What a name means is the reader's business. */
 #ifndef WEFT_PROTOCOL_SETTINGS_H
 #define WEFT_PROTOCOL_SETTINGS_H
 
