@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define TICK_MS 50
+#define DESCRIPTORS 4 /* of a command */
 
 struct worker_process {
     struct instance instance;
@@ -77,6 +78,7 @@ static int work(struct config *config)
         log_error("a worker needs REDIS_URL: without it, weftd runs the commands itself");
         return EXIT_USAGE;
     }
+    instance_raise_descriptors((uint32_t)config->worker_concurrency * DESCRIPTORS);
     instance_init(instance, config);
     if (instance->drain_in_ms < longest_ms(&config->jobs))
         instance->drain_in_ms = longest_ms(&config->jobs);

@@ -12,12 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SAVE_GRACE_MS 10000 /* for the last saves, when everybody has been closed */
-#define INSTANCE_SIZE 10    /* of a name that nobody chose; two of one name refuse each other */
-#define WATCH_MS 20         /* how often a drain is looked at */
+#define SAVE_GRACE_MS 10000    /* for the last saves, when everybody has been closed */
+#define INSTANCE_SIZE 10       /* of a name that nobody chose; two of one name refuse each other */
+#define DESCRIPTORS_SPARE 1024 /* for HTTP, handshakes and files, above what is asked for */
+#define WATCH_MS 20            /* how often a drain is looked at */
 
 uint64_t instance_wall_ms(void)
 {
@@ -70,6 +72,19 @@ static void signalled(uv_signal_t *handle, int number)
 }
 
 /* ---- the beginning ---- */
+
+void instance_raise_descriptors(uint32_t count)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    rlim_t wanted = count + DESCRIPTORS_SPARE;
+    if (limit.rlim_max < count)
+        log_warn("fewer descriptors than may be needed allowed=%llu needed=%u",
+                 (unsigned long long)limit.rlim_max, count);
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 static void watch_signals(struct instance *instance)
 {

@@ -51,4 +51,8 @@ void instance_free(struct instance *instance);
 
 uint64_t instance_wall_ms(void);
 
+/* Allows so many descriptors and some; not simply all that there can be, for libwebsockets makes a
+ * table of all that are allowed. Before instance_init. */
+void instance_raise_descriptors(uint32_t count);
+
 #endif

@@ -11,9 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-
-#define DESCRIPTORS_SPARE 1024 /* for HTTP, handshakes and files, above those of sessions */
 
 struct server {
     struct instance instance;
@@ -21,21 +18,6 @@ struct server {
     struct routes *routes;
     struct lws_server *lws;
 };
-
-/* As many descriptors as sessions may need; libwebsockets makes a table of all that are allowed, so
- * not simply all that there can be. */
-static void raise_descriptors(uint32_t sessions)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    rlim_t wanted = sessions + DESCRIPTORS_SPARE;
-    if (limit.rlim_max < sessions)
-        log_warn("fewer descriptors than limits.sessions may need allowed=%llu",
-                 (unsigned long long)limit.rlim_max);
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 static void draining(void *owner)
 {
@@ -97,7 +79,7 @@ static int serve(struct config *config)
     struct server server = {.routes = NULL};
     struct instance *instance = &server.instance;
     struct error error = {0};
-    raise_descriptors(config->limits.sessions);
+    instance_raise_descriptors(config->limits.sessions);
     instance_init(instance, config);
     instance->owner = &server;
     instance->draining = draining;

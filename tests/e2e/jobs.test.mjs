@@ -29,6 +29,10 @@ const JOBS = {
   short: { command: ["sleep", "1000"], time_ms: 200, tries: 1 },
   words: { input: "file", output: "edit" },
 };
+/** Programs of a project that a command must not run. */
+const TRAPS = Object.fromEntries(
+  ["zipfile", "struct", "shutil"].map((name) => [`${name}.py`, "raise SystemExit(9)"]),
+);
 const RATES = { run: 10_000, edit: 1e6, other: 1e6, fs: 1e6 };
 
 /** @param {{after: (fn: () => Promise<void>) => void}} t */
@@ -106,7 +110,7 @@ test("lines are counted", async (t) => {
 
 test("a project is downloaded as a zip", async (t) => {
   const server = await serve(t);
-  const files = { "a.txt": "A\n", "src/deep/ü b.txt": "ünï\n", "src/empty": "" };
+  const files = { "a.txt": "A\n", "src/deep/ü b.txt": "ünï\n", "src/empty": "", ...TRAPS };
   (await makeFiles(server, "p", files)).close();
   const job = await run(server, "p", { kind: "zip" });
   assert.equal((await over(server, "p", job)).state, "done");
