@@ -17,6 +17,9 @@ import { SCALE } from "./lib/world.mjs";
 const SAVE = { after_ms: 100, retry_ms: 50, alarm_tries: 3, rate: { count: 1000, ms: 1000 } };
 const SAVED = { saved: true, typists: 1, config: { save: SAVE } };
 
+/** A MongoDB for tests may be a slow program on a busy machine; how long it takes is not ours. */
+const SLOW_MS = 240_000;
+
 /** @param {World} world @param {(call: Call) => import("./lib/fake_mongo.mjs").Fault | null} rule */
 const obey = (world, rule) => world.stores.forEach((store) => (store.rule = rule));
 const comply = () => null;
@@ -370,7 +373,7 @@ runRows(
           most = Math.max(most, residentBytes(server));
           return written(world, /^many/) === 1000;
         };
-        await until(isSaved, "all of it to be saved");
+        await until(isSaved, "all of it to be saved", SLOW_MS);
         const bulks = world.stores.flatMap((store, i) => store.saves.slice(made[i]));
         const writes = bulks.flatMap((bulk) => bulk.writes.filter(({ q }) => /^many/.test(q._id)));
         const busy = p99(begin, await turns(server));
@@ -406,7 +409,7 @@ runRows(
           await raw.next((/** @type {any} */ m) => m.q === 25);
           raws.push(raw);
         }
-        await until(() => written(world, /^p/) === 1000, "all of it to be saved");
+        await until(() => written(world, /^p/) === 1000, "all of it to be saved", SLOW_MS);
         const { saves: made } = store;
         const atOnce = Math.max(
           ...made.map((a) => made.filter((b) => b.begin <= a.begin && a.begin < b.end).length),
