@@ -106,7 +106,7 @@ static void finish(struct job_ask *ask, enum err code, const char *why)
         ask->run_done(ask->owner, &error, ask->job_id);
     else
         ask->changed(ask->owner, code);
-    if (ask->kind && code)
+    if (code && (ask->kind || ask->run_done))
         ask->registry->counts.jobs_refused++;
     ask_free(ask);
 }
@@ -216,7 +216,8 @@ static enum err check_path(const struct job_kind *kind, const char *path, struct
                      kind->paths);
 }
 
-enum err jobs_run(struct session *session, const struct message *message, struct error *error)
+static enum err begin_run(struct session *session, const struct message *message,
+                          struct error *error)
 {
     const struct job_kind *kind;
     struct file *file = message->f ? room_file(session->room, message->f) : NULL;
@@ -241,6 +242,14 @@ enum err jobs_run(struct session *session, const struct message *message, struct
     ask->job.name = mem_strdup(session->person->name);
     begin(ask);
     return ERR_OK;
+}
+
+enum err jobs_run(struct session *session, const struct message *message, struct error *error)
+{
+    enum err code = begin_run(session, message, error);
+    if (code)
+        session->registry->counts.jobs_refused++;
+    return code;
 }
 
 static void looked(void *owner, const struct query_project *answer)

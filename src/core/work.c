@@ -307,10 +307,10 @@ static bool is_read(struct work *work, enum err result)
         return false; /* all is over */
     if (result == ERR_OK)
         return true;
-    if (result == ERR_BUSY || result == ERR_INTERNAL)
+    if (result == ERR_BUSY)
         work->retry_ms = work->registry->now_ms + backoff_ms(work->registry, work->failures++);
     else
-        work_fail(work, err_text(result), 0, true);
+        work_fail(work, err_text(result), 0, result != ERR_INTERNAL);
     return false;
 }
 
@@ -389,6 +389,8 @@ void work_retry(struct work *work)
 {
     if (work->is_lost && work->phase != WORK_RUN)
         work_free(work);
+    else if (work->is_canceled && work->phase == WORK_READ)
+        work_settle(work, JOB_CANCELED, "", 0);
     else if (work->phase == WORK_READ)
         work_read(work);
     else if (work->phase == WORK_EDIT)

@@ -168,13 +168,20 @@ static void renew(struct registry *registry)
 
 /* ---- the clock ---- */
 
-/* At the end of a drain: others do what is not done. */
+/* At the end of a drain: others do what is not done. What waits for a call to be made again is not
+ * waited for. */
 static void put_back(struct work *work)
 {
-    if (work->phase != WORK_RUN || work->is_put_back)
-        return;
-    work->is_put_back = true;
-    work_stop_run(work);
+    bool is_stuck = work->retry_ms != 0;
+    if (is_stuck && (work->answer || work->phase == WORK_SETTLE)) {
+        work_free(work); /* others get it when its lease, or the answer's, has ended */
+    } else if (is_stuck) {
+        work->is_put_back = true;
+        work_settle(work, JOB_QUEUED, "the worker stopped", 0);
+    } else if (work->phase == WORK_RUN && !work->is_put_back) {
+        work->is_put_back = true;
+        work_stop_run(work);
+    }
 }
 
 void work_tick(struct registry *registry)
@@ -188,7 +195,7 @@ void work_tick(struct registry *registry)
             work_tell_printed(work, false);
         if (registry->drain.closed)
             put_back(work);
-        if (work->retry_ms && registry->now_ms >= work->retry_ms)
+        else if (work->retry_ms && registry->now_ms >= work->retry_ms)
             work_retry(work);
     }
     take(registry);

@@ -261,6 +261,41 @@ static void who_stops_gives_its_work_back(void)
     over();
 }
 
+/* The queue is away as the drain ends: nobody waits for it. */
+static void who_stops_does_not_wait_for_a_queue_that_is_away(void)
+{
+    workers(1);
+    ask("{\"t\":\"run\",\"kind\":\"build\"}");
+    pass(300);
+    REQUIRE(queue.run_count == 1);
+    queue.is_away = true;
+    run_end(0, RUN_EXITED, 0, NULL);
+    registry_drain(here->registry, rooms.now, 1000, 0, "for the test");
+    pass(1200);
+    CHECK_EQ_INT(here->registry->jobs.work_count, 0);
+    CHECK_EQ_INT(queue.jobs[0].job.state, JOB_RUNNING); /* until its lease ends */
+    over();
+}
+
+static void what_cannot_be_read_is_canceled_all_the_same(void)
+{
+    workers(2);
+    there->cut = OP(OPEN) | OP(READ);
+    cut(bob);
+    pass(3000);
+    ask(format_it);
+    pass(500);
+    CHECK_EQ_INT(queue.run_count, 0);
+    CHECK_EQ_INT(queue.jobs[0].job.state, JOB_RUNNING);
+    char cancel[100];
+    snprintf(cancel, sizeof cancel, "{\"t\":\"cancel\",\"job\":\"%s\"}", queue.jobs[0].job.id);
+    say(ann, cancel);
+    pass(20000);
+    CHECK_EQ_INT(queue.jobs[0].job.state, JOB_CANCELED);
+    there->cut = 0;
+    over();
+}
+
 static void says(const struct queue_said *said)
 {
     queue.said[queue.said_count] = *said;
@@ -372,6 +407,8 @@ int main(int argc, char **argv)
     RUN(a_lease_that_was_lost_ends_the_work);
     RUN(an_edit_nobody_knows_of_is_made_again);
     RUN(who_stops_gives_its_work_back);
+    RUN(who_stops_does_not_wait_for_a_queue_that_is_away);
+    RUN(what_cannot_be_read_is_canceled_all_the_same);
     RUN(programs_of_others_answer_with_a_text);
     RUN(programs_of_others_may_fail);
     RUN(an_answer_to_a_text_long_gone_fails_for_good);
