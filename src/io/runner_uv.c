@@ -12,6 +12,7 @@
  * closes by exec says whether it became the command.
  */
 #define _GNU_SOURCE /* strsignal */
+#include "runner_copy.h"
 #include "runner_exec.h"
 #include "runner_folder.h"
 #include "runner_program.h"
@@ -48,7 +49,7 @@ struct runner_uv;
 struct process {
     TAILQ_ENTRY(process) link;
     struct runner_uv *runner;
-    struct run run; /* its own copy, see copy_run */
+    struct run run; /* its own copy, see run_copy */
     uv_work_t work;
     uv_process_t handle;
     uv_timer_t timer;
@@ -79,64 +80,11 @@ struct runner_uv {
     struct processes processes;
 };
 
-/* ---- a run of our own ---- */
-
-static void copy_argv(struct run *to, const struct run *from)
-{
-    size_t count = 0;
-    while (from->argv[count])
-        count++;
-    char **argv = mem_zalloc((count + 1) * sizeof(*argv));
-    for (size_t i = 0; i < count; i++)
-        argv[i] = mem_strdup(from->argv[i]);
-    to->argv = (const char *const *)argv;
-}
-
-static void copy_files(struct run *to, const struct run *from)
-{
-    struct run_file *files = mem_zalloc((from->file_count + 1) * sizeof(*files));
-    for (size_t i = 0; i < from->file_count; i++) {
-        const struct run_file *file = &from->files[i];
-        files[i].path = mem_strdup(file->path);
-        files[i].text = mem_strndup(file->text, file->len);
-        files[i].len = file->len;
-    }
-    to->files = files;
-}
-
-static void copy_run(struct run *to, const struct run *from)
-{
-    *to = *from;
-    copy_argv(to, from);
-    copy_files(to, from);
-    to->input = from->input ? mem_strndup(from->input, from->input_len) : NULL;
-}
-
-static void free_files(struct run *run)
-{
-    for (size_t i = 0; i < run->file_count; i++) {
-        free((char *)run->files[i].path);
-        free((char *)run->files[i].text);
-    }
-    free((struct run_file *)run->files);
-    run->files = NULL;
-    run->file_count = 0;
-}
-
-static void free_run(struct run *run)
-{
-    for (size_t i = 0; run->argv[i]; i++)
-        free((char *)run->argv[i]);
-    free((char **)run->argv);
-    free((char *)run->input);
-    free_files(run);
-}
-
 /* ---- the end ---- */
 
 static void process_free(struct process *process)
 {
-    free_run(&process->run);
+    run_free(&process->run);
     free(process->folder);
     free(process->program);
     buf_close(&process->output);
@@ -517,7 +465,7 @@ static void prepared(uv_work_t *work, int status)
 {
     struct process *process = work->data;
     (void)status;
-    free_files(&process->run);
+    run_free_files(&process->run);
     if (!process->is_killed && process->unprepared.code == ERR_OK) {
         begin(process);
         return;
@@ -553,7 +501,7 @@ static void runner_start(struct runner *port, const struct run *run)
     process->runner = runner;
     process->work.data = process;
     process->started_ms = uv_now(runner->loop);
-    copy_run(&process->run, run);
+    run_copy(&process->run, run);
     buf_init(&process->output);
     for (int i = 0; i < STREAMS; i++)
         process->streams[i].fd = -1;
