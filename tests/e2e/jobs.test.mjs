@@ -42,8 +42,9 @@ const serve = async (t) => {
   let server = null;
   t.after(async () => {
     await server?.stop();
-    assert.deepEqual(await readdir(folder), [], "commands have left something behind");
+    const left = await readdir(folder);
     rmSync(folder, { recursive: true });
+    assert.deepEqual(left, [], "commands have left something behind");
   });
   server = await startServer(t, {
     config: { jobs: JOBS, limits: { rate: RATES }, drain: { in_ms: 300, spread_ms: 100 } },
