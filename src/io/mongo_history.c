@@ -91,6 +91,25 @@ static bool mark_young(struct mongo_session *session, const struct errand *erran
     return knows;
 }
 
+/* Trims those of the files that have more than points_most. */
+static void trim_crowded(struct mongo_session *session, const struct errand *errand)
+{
+    bson_t *pipeline =
+        BCON_NEW("pipeline", "[", "{", "$match", "{", "project", BCON_UTF8(errand->project), "}",
+                 "}", "{", "$group", "{", "_id", BCON_UTF8("$file"), "points", "{", "$sum",
+                 BCON_INT32(1), "}", "}", "}", "{", "$match", "{", "points", "{", "$gt",
+                 BCON_INT64((int64_t)session->points_most), "}", "}", "}", "]");
+    mongoc_cursor_t *cursor =
+        mongoc_collection_aggregate(session->history, MONGOC_QUERY_NONE, pipeline, NULL, NULL);
+    const bson_t *document;
+    uint64_t f;
+    while (mongoc_cursor_next(cursor, &document))
+        if (mongo_take_number(document, "_id", &f, NULL))
+            trim(session, errand->project, f);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(pipeline);
+}
+
 static void keep(struct mongo_session *session, const struct errand *errand, const bool *is_young)
 {
     const struct repository_file *files = errand->u.save.files;
@@ -101,11 +120,10 @@ static void keep(struct mongo_session *session, const struct errand *errand, con
     for (size_t i = 0; i < errand->u.save.count; i++)
         if (is_kept(errand, i) && !is_young[i] && ++kept)
             insert_point(bulk, errand, &files[i]);
-    if (kept > 0)
+    if (kept > 0) {
         mongoc_bulk_operation_execute(bulk, NULL, NULL);
-    for (size_t i = 0; i < errand->u.save.count; i++)
-        if (is_kept(errand, i) && !is_young[i])
-            trim(session, errand->project, files[i].f);
+        trim_crowded(session, errand);
+    }
     mongoc_bulk_operation_destroy(bulk);
     bson_destroy(opts);
 }
