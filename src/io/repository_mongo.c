@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define DEFAULT_DATABASE "weft"
 /* What the URI does not say: a server that is away or hangs must not keep a thread for long. */
@@ -417,6 +419,13 @@ static void free_mongo(struct mongo *mongo)
 static void timer_closed(uv_handle_t *handle)
 {
     free_mongo(handle->data);
+}
+
+void mongo_hide_counters(void)
+{
+    char name[32];
+    snprintf(name, sizeof name, "/mongoc-%u", (unsigned)getpid());
+    shm_unlink(name);
 }
 
 struct mongo_config mongo_config_default(void)

@@ -1,6 +1,7 @@
 /* weftd: its first word says what to do; without one it serves. */
 #include "commands.h"
 #include "weft/base/log.h"
+#include "weft/io/repository_mongo.h"
 #include "weft/io/runner.h"
 
 #include <stddef.h>
@@ -21,6 +22,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], RUNNER_EXEC) == 0)
         return runner_exec(argv);
     log_setup(LOG_INFO, false);
+    mongo_hide_counters();
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argv + 1);

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import net from "node:net";
 import path from "node:path";
@@ -280,4 +281,11 @@ test("half a request is cut, and holds nobody else up", async (t) => {
     () => `the end of ${200 - ended} half requests`,
     60_000,
   );
+});
+
+test("a server that is killed leaves nothing in shared memory", async (t) => {
+  const server = await startServer(t);
+  const left = `/dev/shm/mongoc-${server.pid}`;
+  await server.kill();
+  assert.equal(existsSync(left), false);
 });

@@ -13,6 +13,12 @@
 
 struct mongo;
 
+/* The client library makes a file of counters in shared memory before main, in every process; one
+ * that is killed would leave it behind, for another of its pid to stumble over. Takes its name
+ * away.
+ */
+void mongo_hide_counters(void);
+
 struct mongo_config {
     const char *uri; /* mongodb://… or mongodb+srv://…; the database is its path, or "weft" */
     size_t threads;  /* calls at once; 4 */
