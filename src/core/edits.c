@@ -177,18 +177,17 @@ static struct edit *new_edit(const struct session *session, const struct message
     return edit;
 }
 
-static enum err check_steps(const struct file *file, const struct message *message,
-                            struct error *error)
+static enum err check_steps(const struct file *file, struct change *const *changes, size_t count,
+                            uint64_t v, struct error *error)
 {
-    size_t parts = 0, count = message->u.edit.count, steps = 0;
+    size_t parts = 0, steps = 0;
     for (size_t i = 0; i < count; i++)
-        parts += change_parts(message->u.edit.changes[i]);
-    for (uint64_t at = message->u.edit.v + 1; at <= document_version(file->document); at++) {
+        parts += change_parts(changes[i]);
+    for (uint64_t at = v + 1; at <= document_version(file->document); at++) {
         steps += parts + count * change_parts(document_entry(file->document, at)->change);
         if (steps > MAP_STEPS)
             return error_set(error, ERR_STALE,
-                             "version %" PRIu64 " is too old for an edit so large",
-                             message->u.edit.v);
+                             "version %" PRIu64 " is too old for an edit so large", v);
     }
     return ERR_OK;
 }
@@ -225,7 +224,7 @@ static enum err accept_list(struct session *session, struct file *file,
         return code;
     }
     if ((code = check_version(file, author, v, error)) ||
-        (code = check_steps(file, message, error)))
+        (code = check_steps(file, message->u.edit.changes, message->u.edit.count, v, error)))
         return code;
     size_t len = document_len_at(file->document, v);
     if (change_len_before(message->u.edit.changes[0]) != len)
@@ -305,7 +304,9 @@ static enum err check_amendment(const struct file *file, const struct query *que
         query->amend->v < document_oldest(file->document) ||
         change_len_before(query->amend->change) != document_len_at(file->document, query->amend->v))
         return ERR_STALE;
-    return author->n_taken ? ERR_BUSY : ERR_OK;
+    if (author->n_taken)
+        return ERR_BUSY; /* it is under way */
+    return check_steps(file, &query->amend->change, 1, query->amend->v, NULL);
 }
 
 enum err edits_amend(struct file *file, const struct query *query, uint64_t *v)

@@ -165,7 +165,7 @@ static void amend(struct query *query, struct file *file)
     uint64_t v;
     enum err code = edits_amend(file, query, &v);
     if (code || v || change_does_nothing(query->amend->change))
-        end_amend(query, code, v);
+        end_amend(query, code, code ? 0 : v);
 }
 
 void query_amended(struct registry *registry, uint64_t id, enum err result, uint64_t v)

@@ -1,6 +1,7 @@
 /* Two passes of one function: refine() takes off what both texts begin and end with, cuts the rest
  * into tokens, and finds the hunks in which they differ. The hunks of lines are refined by words;
- * the hunks of words are the splices of the change. */
+ * the hunks of words are the splices of the change. Where those would be too many parts, the hunks
+ * of lines are; and where those are too many too, all from the first to the last is one. */
 #include "weft/text/diff.h"
 #include "weft/base/buf.h"
 #include "weft/base/mem.h"
@@ -50,6 +51,7 @@ struct diff {
     const char *before;
     size_t before_len;
     struct buf splices; /* in order */
+    bool is_by_line;    /* lines that differ are not looked into */
 };
 
 enum pass { LINES, WORDS };
@@ -261,7 +263,7 @@ static void refine_middle(struct diff *diff, enum pass pass, struct span a, stru
     for (size_t i = found.len / sizeof hunks[0]; is_found && i-- > 0;) {
         struct span old = part_of(a, &search.x, hunks[i].from, hunks[i].to);
         struct span now = part_of(b, &search.y, hunks[i].start, hunks[i].end);
-        if (pass == LINES)
+        if (pass == LINES && !diff->is_by_line)
             refine(diff, WORDS, old, now);
         else
             add_splice(diff, old, now);
@@ -321,13 +323,24 @@ static size_t parts_of(size_t splices)
     return 2 * splices + 1;
 }
 
+static size_t count_splices(const struct diff *diff)
+{
+    return diff->splices.len / sizeof(struct splice);
+}
+
 struct change *diff_texts(const char *before, size_t before_len, const char *after,
                           size_t after_len, size_t parts_max)
 {
-    struct diff diff = {before, before_len, BUF_EMPTY};
-    refine(&diff, LINES, (struct span){before, before_len}, (struct span){after, after_len});
+    struct diff diff = {before, before_len, BUF_EMPTY, false};
+    struct span a = {before, before_len}, b = {after, after_len};
+    refine(&diff, LINES, a, b);
+    if (parts_of(count_splices(&diff)) > parts_max) {
+        diff.is_by_line = true;
+        buf_reset(&diff.splices);
+        refine(&diff, LINES, a, b);
+    }
     const struct splice *splices = (const struct splice *)(void *)diff.splices.data;
-    size_t count = diff.splices.len / sizeof splices[0];
+    size_t count = count_splices(&diff);
     struct splice whole;
     if (parts_of(count) > parts_max) { /* from the first to the last in one */
         const struct splice *last = &splices[count - 1];

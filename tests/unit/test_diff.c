@@ -99,7 +99,9 @@ static void as_many_lines_are_kept_as_can_be(void)
     }
 }
 
-static void what_has_too_many_parts_is_replaced_in_one(void)
+/* A file formatted anew, say: somebody who types into a line between must not be in a part that is
+ * replaced. */
+static void what_has_too_many_parts_is_replaced_by_lines(void)
 {
     struct buf a = BUF_EMPTY, b = BUF_EMPTY;
     for (int i = 0; i < 300; i++) {
@@ -107,7 +109,10 @@ static void what_has_too_many_parts_is_replaced_in_one(void)
         buf_add_text(&b, "kept\nb=b+b;\n");
     }
     struct change *change = diff_of(a.data, a.len, b.data, b.len);
-    CHECK_EQ_INT(change_parts(change), 3);
+    CHECK_EQ_INT(change_parts(change), 600);
+    change_unref(change);
+    change = diff_texts(a.data, a.len, b.data, b.len, 100);
+    CHECK_EQ_INT(change_parts(change), 2);
     change_unref(change);
     buf_close(&a);
     buf_close(&b);
@@ -189,7 +194,7 @@ int main(int argc, char **argv)
     RUN(characters_stay_whole);
     RUN(random_texts_become_each_other);
     RUN(as_many_lines_are_kept_as_can_be);
-    RUN(what_has_too_many_parts_is_replaced_in_one);
+    RUN(what_has_too_many_parts_is_replaced_by_lines);
     RUN(its_cost_is_bounded);
     RUN(what_people_typed_is_found);
     return check_finish();

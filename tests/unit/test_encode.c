@@ -127,6 +127,9 @@ static void a_file_has_its_messages(void)
            "\"sel\":[4,4]}");
     encode_edit(&out, 3, 1843, 31, 17, change, NULL, NULL);
     EXPECT("{\"t\":\"edit\",\"f\":3,\"v\":1843,\"by\":31,\"n\":17,\"c\":[3,[0,\"u\"],4]}");
+    encode_edit(&out, 3, 1843, 77, 1, change, NULL, "u\"12");
+    EXPECT("{\"t\":\"edit\",\"f\":3,\"v\":1843,\"by\":77,\"n\":1,\"c\":[3,[0,\"u\"],4],"
+           "\"user\":\"u\\\"12\"}");
     change_unref(change);
     encode_ack(&out, 3, 1843, 17);
     EXPECT("{\"t\":\"ack\",\"f\":3,\"v\":1843,\"n\":17}");

@@ -30,7 +30,7 @@ static void an_entry_says_what_was_encoded(void)
     struct selection sel = {.count = 2, .pos = {5, 6}};
     struct buf out = BUF_EMPTY;
     struct logged_edit edit;
-    encode_edit(&out, 3, NUMBER_MAX, CID_MAX, 17, change, &sel, NULL);
+    encode_edit(&out, 3, NUMBER_MAX, CID_MAX, 17, change, &sel, "who asked \"x\"");
     CHECK_EQ_INT(decode(out.data, out.len, &edit), ERR_OK);
     CHECK_EQ_INT(edit.f, 3);
     CHECK_EQ_INT(edit.v, NUMBER_MAX);

@@ -154,6 +154,36 @@ static void of_another_version_or_epoch_it_is_stale(void)
     end();
 }
 
+/* Mapping it would hold the loop up: it is made anew, of the newest text. */
+static void what_is_too_much_to_map_is_stale(void)
+{
+    struct buf base = BUF_EMPTY, text = BUF_EMPTY;
+    one_reader();
+    for (int i = 0; i < 400; i++) {
+        buf_add_text(&base, "kept\na\n");
+        buf_add_text(&text, "kept\nb\n");
+    }
+    edit_from(here, 0, "hello world", base.data, 77);
+    check_told(ERR_OK, 1);
+    char edit[100];
+    for (int i = 1; i <= 3000; i++) {
+        snprintf(edit, sizeof edit,
+                 "{\"t\":\"edit\",\"f\":1,\"v\":%d,\"n\":%d,\"c\":[[0,\"x\"],%zu]}", i, i,
+                 base.len + (size_t)i - 1);
+        say(bob, edit);
+        json_array_clear(bob->inbox);
+    }
+    CHECK_EQ_INT(version_at(there, 1), 3001);
+    room_of(here)->registry->config.limits.history = 5000;
+    edit_from(there, 1, base.data, text.data, 78);
+    check_told(ERR_STALE, 0);
+    edit_from(there, 2990, base.data, text.data, 79);
+    CHECK_EQ_INT(told.answers, 1);
+    buf_close(&base);
+    buf_close(&text);
+    end();
+}
+
 static void what_cannot_be_is_refused(void)
 {
     one_reader();
@@ -230,6 +260,7 @@ int main(int argc, char **argv)
     RUN(who_is_first_there_makes_it_try_again);
     RUN(a_reply_that_is_lost_is_found_in_the_log);
     RUN(of_another_version_or_epoch_it_is_stale);
+    RUN(what_is_too_much_to_map_is_stale);
     RUN(what_cannot_be_is_refused);
     RUN(deleted_while_it_is_under_way_it_is_not_known);
     RUN(the_end_of_the_room_answers_it);
