@@ -69,6 +69,11 @@ static void try_line(const char *line, size_t len)
         MUST(utf8_valid(person.name, strlen(person.name)));
         MUST(person.color >= -1 && person.color < COLORS);
     }
+    uint64_t e = 0;
+    if (decode_event(line, len, &e, &error) == ERR_OK)
+        MUST(e > 0 && e <= NUMBER_MAX);
+    if (decode_job_output(line, len, &error) == ERR_OK)
+        MUST(utf8_valid(line, len));
     if (decode_logged_edit(line, len, &edit, &error) == ERR_OK)
         MUST(edit.sel.count % 2 == 0 && edit.sel.count <= 2 * RANGES_MAX);
     change_unref(edit.change);

@@ -23,8 +23,9 @@ struct queue_job {
     size_t bytes_len;
 };
 
+enum queue_what { QUEUE_DONE, QUEUE_TAKEN, QUEUE_RENEWED, QUEUE_ANSWERED };
 struct queue_answer {
-    enum { QUEUE_DONE, QUEUE_TAKEN, QUEUE_RENEWED, QUEUE_ANSWERED } what;
+    enum queue_what what;
     struct jobs *port;
     uint64_t request;
     enum jobs_result result;
@@ -76,7 +77,8 @@ static struct queue_job *queue_find(const char *id)
     return NULL;
 }
 
-static struct queue_answer *queue_answer_new(struct jobs *port, int what, uint64_t request)
+static struct queue_answer *queue_answer_new(struct jobs *port, enum queue_what what,
+                                             uint64_t request)
 {
     REQUIRE(queue.answer_count < QUEUE_ANSWERS);
     struct queue_answer *answer = &queue.answers[queue.answer_count++];

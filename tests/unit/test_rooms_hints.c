@@ -337,10 +337,10 @@ static void what_is_no_change_of_the_tree_is_passed_on(void)
 static void what_a_job_prints_is_passed_on_if_it_is_that(void)
 {
     two_readers();
+    static const char two[] = "{\"t\":\"job\",\"job\":\"j1\",\"i\":0,\"out\":\"gcc\"}\n"
+                              "{\"t\":\"job\",\"job\":\"j1\",\"i\":1,\"out\":\"done\"}";
     static const char *const bodies[] = {
-        "{\"t\":\"job\",\"job\":\"j1\",\"i\":0,\"out\":\"gcc\"}\n"
-        "{\"t\":\"job\",\"job\":\"j1\",\"i\":1,\"out\":\"done\"}",
-        "{\"t\":\"fs\",\"e\":9,\"op\":\"delete\",\"f\":1,\"path\":\"main.c\"}",
+        two, "{\"t\":\"fs\",\"e\":9,\"op\":\"delete\",\"f\":1,\"path\":\"main.c\"}",
         "{\"t\":\"job\",\"e\":9,\"job\":\"j1\",\"state\":\"done\"}", "not json", ""};
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         char hint[600];
