@@ -424,8 +424,12 @@ void tree_events(struct room *room, const struct state_events *answer)
     } else if (answer->result == STATE_BUSY) {
         registry->counts.retries++;
         room->events.retry_ms = registry->now_ms + backoff_ms(registry, room->events.failures++);
-    } else {
+    } else if (answer->result == STATE_TRIMMED) {
         room_end(room, 4503, "more has happened to the project than can be told");
+    } else {
+        log_error("events cannot be understood project=%s after=%" PRIu64, room->project,
+                  room->events.after);
+        room_end(room, 4503, "what has happened to the project cannot be understood");
     }
 }
 
