@@ -96,6 +96,8 @@ struct file {
     struct {
         uint64_t id; /* number of the read under way; 0 = none */
         bool again;  /* the log may be further than that read, or than the replica */
+        uint64_t hinted; /* highest version that a hint told of since that read was made */
+        uint64_t due_ms; /* before, a hint is no reason to read */
     } catchup;
     struct {
         uint64_t version; /* of the last one */

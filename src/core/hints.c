@@ -77,7 +77,7 @@ static void on_edits(struct room *room, struct hint *hint)
         catchup_moved(file);
     } else {
         room->registry->counts.hints_doubted++;
-        catchup_start(file);
+        catchup_hinted(file, hint->b);
     }
 }
 
