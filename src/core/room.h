@@ -114,6 +114,8 @@ struct room {
         bool again;        /* there may be more than that read has */
         uint64_t retry_ms; /* it failed, and is made again then; 0 = no */
         unsigned failures;
+        uint64_t hinted; /* highest e that a hint told of since that read was made */
+        uint64_t due_ms; /* before, a hint is no reason to read */
     } events;
 };
 TAILQ_HEAD(room_list, room);

@@ -371,6 +371,71 @@ static void whatever_is_said_on_the_channel_no_text_changes(void)
     end();
 }
 
+static void forge_event(uint64_t e)
+{
+    char hint[200];
+    snprintf(hint, sizeof hint, "event %s 0 x %" PRIu64 " 0", epoch(), e);
+    forge(there, hint, strlen(hint));
+}
+
+static void a_flood_costs_few_reads_of_events(void)
+{
+    two_readers();
+    for (int is_late = 0; is_late < 2; is_late++) {
+        uint64_t reads = there->calls[MODEL_EVENTS];
+        for (int ticks = 0; ticks < 20; ticks++) {
+            there->late = is_late ? OP(EVENTS) : 0;
+            for (uint64_t i = 0; i < 50; i++)
+                forge_event(9 + i);
+            there->late = 0;
+            pass(50);
+        }
+        CHECK(there->calls[MODEL_EVENTS] - reads >= 20);
+        CHECK(there->calls[MODEL_EVENTS] - reads <= 41);
+    }
+    CHECK_EQ_INT(bob->code, 0);
+    end();
+}
+
+static void create(int i)
+{
+    char text[100];
+    snprintf(text, sizeof text, "{\"t\":\"create\",\"path\":\"f%d\"}", i);
+    say(ann, text);
+}
+
+/* As of edits: what comes while events are read is read right behind them. */
+static void events_wait_for_nothing(void)
+{
+    two_readers();
+    there->held = OP(POLL);
+    for (int e = 0; e < 30; e += 3) {
+        there->is_deaf = true;
+        create(e);
+        there->is_deaf = false;
+        there->late = OP(EVENTS);
+        create(e + 1);
+        create(e + 2);
+        there->late = 0;
+        rooms_settle();
+        CHECK_EQ_INT(room_of(there)->e, e + 3);
+    }
+    end();
+}
+
+static void an_event_that_a_flood_hides_is_read_within_a_tick(void)
+{
+    two_readers();
+    for (int e = 0; e < 20; e++) {
+        rooms_settle();
+        forge_event(1000);
+        create(e);
+        pass(100);
+        CHECK_EQ_INT(room_of(there)->e, e + 1);
+    }
+    end();
+}
+
 /* ---- events that are passed on, and what jobs print ---- */
 
 /* As the scripts of jobs do it: into the log, and told to everybody by "-". */
@@ -443,6 +508,9 @@ int main(int argc, char **argv)
     RUN(a_gap_is_read_at_once);
     RUN(what_a_flood_hides_is_read_within_a_tick);
     RUN(the_tree_does_not_change_by_a_forged_hint);
+    RUN(a_flood_costs_few_reads_of_events);
+    RUN(events_wait_for_nothing);
+    RUN(an_event_that_a_flood_hides_is_read_within_a_tick);
     RUN(a_forged_person_is_gone_within_seconds);
     RUN(a_forged_generation_hides_nobody);
     RUN(nobody_is_sent_away_by_a_forged_hint);
