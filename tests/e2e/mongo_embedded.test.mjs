@@ -249,6 +249,28 @@ test("a folder that had no MongoDB saves all it has", { skip }, async (t) => {
   assert.ok(projects.every(({ live }) => live === projects[0].live));
 });
 
+test("what another server has in MongoDB is not written over", { skip }, async (t) => {
+  const { mongo, server, files } = await start(t);
+  const ann = await join(server);
+  await make(ann, "a.txt", "hers");
+  await untilSaved(server, files);
+  const other = await startServer(t, { config });
+  const bob = await join(other);
+  const { f } = await make(bob, "a.txt", "his");
+  await hearSaved(bob, f, await type(bob, f, ["newer ", "by ", "its ", "numbers "]));
+  bob.close();
+  await other.stop();
+  other.options.env = { MONGODB_URI: mongo.uri };
+  await other.start();
+  await until(
+    () => /"save failed" project=demo .*another server has this project/.test(other.log),
+    "the alarm",
+  );
+  assert.deepEqual(await stored(files), { "a.txt": "hers" });
+  assert.deepEqual(await shown(other), { "a.txt": "numbers its by newer his" });
+  ann.close();
+});
+
 test("MongoDB away at the start: what the folder has is there", { skip }, async (t) => {
   const { mongo, server, files } = await start(t);
   const ann = await join(server);
