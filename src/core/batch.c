@@ -11,6 +11,7 @@
  * applied. An answer that nobody knows (STATE_BUSY) puts the batch back, to be sent again: if the
  * log has it already, its own entries come back as a conflict. */
 #include "batch.h"
+#include "authors.h"
 #include "catchup.h"
 #include "edits.h"
 #include "people.h"
@@ -193,7 +194,7 @@ static void apply_own(struct file *file, struct batch *batch, size_t i)
     const struct state_entry *entry = &batch->entries[i];
     uint64_t version = document_version(file->document) + 1;
     document_push(file->document, batch->chain[i], entry->by, entry->n, entry->message);
-    struct author *author = file_author(file, entry->by);
+    struct author *author = authors_get(file, entry->by);
     author->n = entry->n;
     author->version = version;
     file_post_entry(file, entry->message, entry->by, entry->n, version);
@@ -274,7 +275,7 @@ static void drop_entry(struct file *file, const struct state_entry *entry, bool 
     if (!edit)
         return;
     struct session *session = registry_session(file->room->registry, edit->session);
-    struct author *author = file_author(file, edit->cid);
+    struct author *author = authors_get(file, edit->cid);
     if (!fenced && author->n < edit->n)
         author->n = edit->n;
     author->n_taken = author->n;
@@ -297,7 +298,7 @@ static void drop_list(struct file *file, struct edit_list *list, enum err code, 
     while (!TAILQ_EMPTY(list)) {
         struct edit *edit = TAILQ_FIRST(list);
         TAILQ_REMOVE(list, edit, link);
-        struct author *author = file_author(file, edit->cid);
+        struct author *author = authors_get(file, edit->cid);
         if (edit->count)
             author->n_taken = author->n;
         else
@@ -337,7 +338,7 @@ static void drop_outdated(struct file *file)
         const struct member *member = people_find(file->room, edit->cid);
         if (!member || !member->session || !edit->k || member->session->k <= edit->k)
             continue;
-        struct author *author = file_author(file, edit->cid);
+        struct author *author = authors_get(file, edit->cid);
         author->n_taken = author->n;
         forget(file, &file->waiting, edit);
     }

@@ -8,7 +8,11 @@
 
 /* The log may be further than the replica. */
 void catchup_start(struct file *file);
-/* The same, but where a read with a number above since is under way already, that one will do. */
+/* The same, because a hint tells of this version. Where hints were not true before, it is read no
+ * more often than every 20 ms, and a poll settles the rest. */
+void catchup_hinted(struct file *file, uint64_t version);
+/* The same as catchup_start, but where a read with a number above since is under way already, that
+ * one will do. */
 void catchup_since(struct file *file, uint64_t since);
 /* Of a state that nobody but us writes, the replica is the truth at any time. Of a shared one it is
  * fresh where it has all of a read whose number is above since. */

@@ -100,7 +100,7 @@ void detached_ready(struct registry *registry, const char *project)
 {
     struct room *room = room_listed(registry, project);
     if (room)
-        waiting_wake(room);
+        waiting_hinted(room);
     TAILQ_FOREACH(room, &registry->detached, detached.link)
     if (is_of(room, project) && room->detached.look_ms != UINT64_MAX)
         look_in(room, 0);

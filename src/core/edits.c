@@ -5,6 +5,7 @@
  * A cid has at most one message in flight per file; short forms of one author wait for each other
  * and become change sets on the newest text. */
 #include "edits.h"
+#include "authors.h"
 #include "query.h"
 #include "room.h"
 #include "root.h"
@@ -85,7 +86,7 @@ static size_t growth_of(const struct edit *edit)
 
 static void take(struct file *file, struct edit *edit)
 {
-    file_author(file, edit->cid)->n_taken = edit->n;
+    authors_get(file, edit->cid)->n_taken = edit->n;
     TAILQ_INSERT_TAIL(&file->waiting, edit, link);
     edit->growth = growth_of(edit);
     file->growth += edit->growth;
@@ -215,7 +216,7 @@ static void map_over_missed(const struct file *file, struct edit *edit, uint64_t
 static enum err accept_list(struct session *session, struct file *file,
                             const struct message *message, struct error *error)
 {
-    struct author *author = file_author(file, session->cid);
+    struct author *author = authors_get(file, session->cid);
     uint64_t v = message->u.edit.v;
     bool duplicate;
     enum err code = check_number(author, message, &duplicate, error);
@@ -255,7 +256,7 @@ static enum err resolve(struct file *file, struct edit *edit, struct error *erro
     edit->changes = mem_realloc_array(NULL, 1, sizeof edit->changes[0]);
     edit->changes[0] = change_splice(len, edit->at, edit->del, edit->ins, edit->ins_len);
     edit->count = 1;
-    edit->n = file_author(file, edit->cid)->n_taken + 1;
+    edit->n = authors_get(file, edit->cid)->n_taken + 1;
     clamp_selection(edit->sel, change_len_after(edit->changes[0]));
     return check_list(file, edit, error);
 }
@@ -263,7 +264,7 @@ static enum err resolve(struct file *file, struct edit *edit, struct error *erro
 static enum err accept_short(struct session *session, struct file *file,
                              const struct message *message, struct error *error)
 {
-    struct author *author = file_author(file, session->cid);
+    struct author *author = authors_get(file, session->cid);
     if (author->shorts >= session->registry->config.limits.waiting)
         return error_set(error, ERR_TOO_MANY, "%u edits wait for the log already", author->shorts);
     struct edit *edit = new_edit(session, message);
@@ -311,7 +312,7 @@ static enum err check_amendment(const struct file *file, const struct query *que
 
 enum err edits_amend(struct file *file, const struct query *query, uint64_t *v)
 {
-    struct author *author = file_author(file, query->amend->cid);
+    struct author *author = authors_get(file, query->amend->cid);
     *v = author->n ? author->version : document_version(file->document);
     if (author->n || change_does_nothing(query->amend->change))
         return ERR_OK; /* it is in already, or there is nothing to do */
@@ -364,7 +365,7 @@ void edits_resolve_shorts(struct file *file)
     struct edit *edit, *next;
     LIST_EACH_SAFE(edit, &file->shorts, link, next)
     {
-        struct author *author = file_author(file, edit->cid);
+        struct author *author = authors_get(file, edit->cid);
         if (author->n_taken > author->n)
             continue;
         TAILQ_REMOVE(&file->shorts, edit, link);

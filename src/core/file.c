@@ -1,4 +1,5 @@
 #include "file.h"
+#include "authors.h"
 #include "backoff.h"
 #include "batch.h"
 #include "catchup.h"
@@ -29,6 +30,7 @@ struct file *file_new(struct room *room, uint64_t f, const char *path)
     file->idle_ms = room->registry->now_ms;
     snprintf(file->eol, sizeof file->eol, "\n");
     map_init(&file->authors);
+    TAILQ_INIT(&file->authors_by_time);
     TAILQ_INIT(&file->subs);
     TAILQ_INIT(&file->openers);
     TAILQ_INIT(&file->waiting);
@@ -40,9 +42,7 @@ struct file *file_new(struct room *room, uint64_t f, const char *path)
 
 static void forget_replica(struct file *file)
 {
-    struct map_iter iter = {0};
-    while (map_next(&file->authors, &iter))
-        free(iter.value);
+    authors_clear(file);
     map_close(&file->authors);
     map_init(&file->authors);
     document_free(file->document);
@@ -91,16 +91,6 @@ uint64_t file_version(const struct file *file)
 uint64_t file_utf16_len(const struct file *file)
 {
     return file->document ? rope_utf16_len(document_rope(file->document)) : file->utf16_len;
-}
-
-struct author *file_author(struct file *file, uint64_t cid)
-{
-    struct author *author = map_find(&file->authors, cid);
-    if (!author) {
-        author = mem_zalloc(sizeof *author);
-        map_put(&file->authors, cid, author);
-    }
-    return author;
 }
 
 void file_mark_dirty(struct file *file)
@@ -198,7 +188,7 @@ static enum err replay(struct file *file, struct blob *message, struct logged_ed
         change_len_before(edit->change) == rope_utf16_len(document_rope(file->document)) &&
         !change_splits_pair(edit->change, document_rope(file->document))) {
         document_push(file->document, edit->change, edit->by, edit->n, message);
-        file_author(file, edit->by)->version = edit->v;
+        authors_get(file, edit->by)->version = edit->v;
         code = ERR_OK;
     }
     change_unref(edit->change);
@@ -211,7 +201,7 @@ enum err file_apply_logged(struct file *file, struct blob *message)
     enum err code = replay(file, message, &edit);
     if (code)
         return code;
-    struct author *author = file_author(file, edit.by);
+    struct author *author = authors_get(file, edit.by);
     author->n = edit.n;
     if (author->n_taken < edit.n)
         author->n_taken = edit.n;
@@ -233,7 +223,7 @@ static enum err load(struct file *file, const struct state_rows *rows)
     if (document_version(file->document) != rows->version)
         return ERR_INTERNAL;
     for (size_t i = 0; i < rows->seen_count; i++) {
-        struct author *author = file_author(file, rows->seen[i].cid);
+        struct author *author = authors_get(file, rows->seen[i].cid);
         author->n = author->n_taken = rows->seen[i].n;
 #if WEFT_MUTANT == 4
         author->n = author->n_taken = 0;

@@ -15,12 +15,16 @@ struct query;
 
 /* The last numbers of one author (cid) in this file. */
 struct author {
+    TAILQ_ENTRY(author) link;
+    uint64_t cid;
+    uint64_t seen_ms; /* when it wrote last, or was last known to be in the room */
     uint64_t n;       /* last in the log */
     uint64_t n_taken; /* last accepted here: in the log or waiting */
     uint64_t version; /* of its newest entry; 0 = none that we know */
     unsigned shorts;  /* short forms that wait for the author's earlier edits */
     bool is_broken;   /* one before them was refused, so that their positions mean nothing */
 };
+TAILQ_HEAD(author_list, author);
 
 /* An edit that waits for the log. Its change sets apply to the document's present version, one
  * after the other; they are mapped over logged entries only (rule R3). */
@@ -73,8 +77,9 @@ struct file {
     enum file_phase phase;
     /* As the log stands; while the file is open the document is the truth. */
     uint64_t version, utf16_len, size, rev, saved_version;
-    struct document *document; /* while FILE_OPEN */
-    struct map authors;        /* cid → struct author */
+    struct document *document;          /* while FILE_OPEN */
+    struct map authors;                 /* cid → struct author */
+    struct author_list authors_by_time; /* see authors.h */
     struct sub_list subs;
     size_t sub_count;
     struct opener_list openers;
@@ -94,8 +99,10 @@ struct file {
     uint64_t read_id;                /* number of the newest read that the replica has all of */
     /* Shared states: */
     struct {
-        uint64_t id; /* number of the read under way; 0 = none */
-        bool again;  /* the log may be further than that read, or than the replica */
+        uint64_t id;     /* number of the read under way; 0 = none */
+        bool again;      /* the log may be further than that read, or than the replica */
+        uint64_t hinted; /* highest version that a hint told of since that read was made */
+        uint64_t due_ms; /* before, a hint is no reason to read */
     } catchup;
     struct {
         uint64_t version; /* of the last one */
@@ -116,7 +123,6 @@ void file_free(struct file *file);
 
 uint64_t file_version(const struct file *file);
 uint64_t file_utf16_len(const struct file *file);
-struct author *file_author(struct file *file, uint64_t cid); /* made where there is none */
 
 /* Asks the state for the text and the log of a file that is not open; or for the log alone. */
 void file_read_whole(struct file *file);

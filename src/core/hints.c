@@ -77,7 +77,7 @@ static void on_edits(struct room *room, struct hint *hint)
         catchup_moved(file);
     } else {
         room->registry->counts.hints_doubted++;
-        catchup_start(file);
+        catchup_hinted(file, hint->b);
     }
 }
 
@@ -86,7 +86,7 @@ static void on_edits(struct room *room, struct hint *hint)
 static void on_event(struct room *room, struct hint *hint)
 {
     if (hint->a > room->e)
-        tree_catch_up(room);
+        tree_hinted(room, hint->a);
 }
 
 static void on_join(struct room *room, struct hint *hint)

@@ -6,6 +6,7 @@
  * back, closing a session whose cid has come back elsewhere, is done only on the word of the state.
  */
 #include "people.h"
+#include "authors.h"
 #include "degrade.h"
 #include "presence.h"
 #include "root.h"
@@ -282,6 +283,7 @@ static void tell_leaves(struct room *room, uint64_t now_ms)
             continue;
         post_peer(room, member, false);
         room->gone_count--;
+        authors_left(room, member->cid);
         free_member(room, member);
     }
 }

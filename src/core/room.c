@@ -1,4 +1,5 @@
 #include "room.h"
+#include "authors.h"
 #include "batch.h"
 #include "checkpoint.h"
 #include "detached.h"
@@ -384,6 +385,13 @@ static void close_idle_files(struct room *room, uint64_t now_ms)
     }
 }
 
+static void forget_authors(struct room *room, uint64_t now_ms)
+{
+    struct map_iter iter = {0};
+    while (map_next(&room->files, &iter))
+        authors_tick(iter.value, now_ms);
+}
+
 static void expire_openers(struct room *room, uint64_t now_ms)
 {
     struct map_iter iter = {0};
@@ -400,6 +408,7 @@ static void look_at_files(struct room *room, uint64_t now_ms)
     room->text_bytes = room_text_bytes(room);
     room_serve_openers(room); /* those whose session has gone */
     close_idle_files(room, now_ms);
+    forget_authors(room, now_ms);
     if (!room->registry->state->is_shared)
         return;
     expire_openers(room, now_ms);

@@ -73,6 +73,10 @@ struct room {
     struct file_list dirty_files;
     struct query_list queries;
     struct waiter_list waiters;
+    struct {
+        bool is_hinted;  /* a hint says that they can be answered */
+        uint64_t due_ms; /* not before */
+    } wake;
     bool is_on_channel;        /* joined on the bus */
     struct offering *offering; /* to whoever loads the project; NULL: nothing is under way */
     uint64_t offered_ms;       /* when all was offered last; 0: never */
@@ -110,6 +114,8 @@ struct room {
         bool again;        /* there may be more than that read has */
         uint64_t retry_ms; /* it failed, and is made again then; 0 = no */
         unsigned failures;
+        uint64_t hinted; /* highest e that a hint told of since that read was made */
+        uint64_t due_ms; /* before, a hint is no reason to read */
     } events;
 };
 TAILQ_HEAD(room_list, room);

@@ -1,5 +1,6 @@
 #include "tree.h"
 #include "backoff.h"
+#include "poll.h"
 #include "root.h"
 #include "weft/base/blob.h"
 #include "weft/base/list.h"
@@ -12,6 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define HINTS_MS                                                                                   \
+    20u /* from a read that was made for a hint in vain to the next one; see catchup.c */
 
 struct tree_request {
     TAILQ_ENTRY(tree_request) link;
@@ -336,6 +340,7 @@ static void read_events(struct room *room)
 {
     struct state *state = room->registry->state;
     room->events.again = false;
+    room->events.hinted = 0;
     room->events.retry_ms = 0;
     room->events.after = room->e;
     room->events.id = registry_id(room->registry);
@@ -350,6 +355,20 @@ void tree_catch_up(struct room *room)
         room->events.again = true;
     else
         read_events(room);
+}
+
+void tree_hinted(struct room *room, uint64_t e)
+{
+    uint64_t now_ms = room->registry->now_ms;
+    if (room->events.id) {
+        if (room->events.hinted < e)
+            room->events.hinted = e;
+    } else if (now_ms >= room->events.due_ms) {
+        room->events.due_ms = now_ms + HINTS_MS;
+        tree_catch_up(room);
+    } else {
+        poll_want(room);
+    }
 }
 
 static void apply_fs(struct room *room, uint64_t e, const struct relayed_fs *fs)
@@ -401,14 +420,26 @@ static void finish_requests(struct room *room)
         finish(room, request, request->done_f, request->done_e);
 }
 
+/* What was heard of during a read that is answered. */
+static void read_more(struct room *room)
+{
+    if (room->events.again)
+        read_events(room);
+    else if (room->events.hinted > room->e)
+        tree_hinted(room, room->events.hinted);
+}
+
 static void apply_events(struct room *room, const struct state_events *answer)
 {
+    uint64_t had = room->e;
     for (size_t i = 0; i < answer->count && room->phase == ROOM_READY; i++)
         if (room->events.after + i == room->e)
             apply_event(room, room->e + 1, answer->messages[i]);
     finish_requests(room);
-    if (room->events.again && room->phase == ROOM_READY)
-        read_events(room);
+    if (room->e > had)
+        room->events.due_ms = 0; /* hints are true */
+    if (room->phase == ROOM_READY)
+        read_more(room);
     waiting_wake(room);
 }
 
@@ -424,8 +455,12 @@ void tree_events(struct room *room, const struct state_events *answer)
     } else if (answer->result == STATE_BUSY) {
         registry->counts.retries++;
         room->events.retry_ms = registry->now_ms + backoff_ms(registry, room->events.failures++);
-    } else {
+    } else if (answer->result == STATE_TRIMMED) {
         room_end(room, 4503, "more has happened to the project than can be told");
+    } else {
+        log_error("events cannot be understood project=%s after=%" PRIu64, room->project,
+                  room->events.after);
+        room_end(room, 4503, "what has happened to the project cannot be understood");
     }
 }
 

@@ -16,6 +16,8 @@ void tree_free_requests(struct room *room);
 
 /* Shared states: there may be events after the room's; they are read and applied in order. */
 void tree_catch_up(struct room *room);
+/* The same, because a hint tells of event e: rarely where hints were not true before. */
+void tree_hinted(struct room *room, uint64_t e);
 void tree_events(struct room *room, const struct state_events *answer);
 /* An event that the room hears of by itself: applied where it is the next one, else they are read.
  */

@@ -7,6 +7,7 @@
 #include "weft/base/list.h"
 
 #define TREE_MS 1000u /* for events to be read and applied */
+#define HINTS_MS 50u
 
 static struct registry *registry_of(const struct waiter *waiter)
 {
@@ -98,6 +99,21 @@ void waiting_wake(struct room *room)
     ask(waiter);
 }
 
+static void wake_if_hinted(struct room *room, uint64_t now_ms)
+{
+    if (!room->wake.is_hinted || now_ms < room->wake.due_ms)
+        return;
+    room->wake.is_hinted = false;
+    room->wake.due_ms = now_ms + HINTS_MS;
+    waiting_wake(room);
+}
+
+void waiting_hinted(struct room *room)
+{
+    room->wake.is_hinted = true;
+    wake_if_hinted(room, room->registry->now_ms);
+}
+
 void waiting_answer(struct room *room, const struct state_opened *answer)
 {
     /* Some wait again, behind the others, for what they ask for now. */
@@ -125,6 +141,7 @@ void waiting_fail(struct room *room, enum err code, const char *why)
 void waiting_tick(struct room *room, uint64_t now_ms)
 {
     struct waiter *waiter, *next;
+    wake_if_hinted(room, now_ms);
     LIST_EACH_SAFE(waiter, &room->waiters, link, next)
     {
         if (now_ms - waiter->since_ms >= room->registry->config.wait_ms)

@@ -44,6 +44,8 @@ void waiting_stop(struct waiter *waiter);
 
 /* Asks all that wait in the room again, now. */
 void waiting_wake(struct room *room);
+/* The same, because of a hint: that may be forged, so it is done at most once per 50 ms. */
+void waiting_hinted(struct room *room);
 /* Gives all of them this answer. */
 void waiting_answer(struct room *room, const struct state_opened *answer);
 /* Gives all of them up. */

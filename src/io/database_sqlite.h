@@ -82,11 +82,12 @@
     X(JOB_END, "UPDATE job SET state = ?, ended_at = ?, code = ?, problem = ?, bytes = ?, "        \
                "due_at = ? WHERE id = ?")                                                          \
     X(JOB_CANCEL, "UPDATE job SET is_canceled = 1 WHERE id = ?")                                   \
-    X(JOB_ANEW, "UPDATE job SET state = 0, tries = 0, due_at = ?, ended_at = 0, is_canceled = 0, " \
-                "bytes = NULL WHERE id = ?")                                                       \
+    X(JOB_ANEW, "UPDATE job SET state = 0, tries = 0, due_at = ?, started_at = 0, ended_at = 0, "  \
+                "code = 0, problem = '', lease = '', is_canceled = 0, bytes = NULL WHERE id = ?")  \
     X(JOB_DELETE, "DELETE FROM job WHERE id = ?")                                                  \
     X(JOB_BYTES, "SELECT bytes FROM job WHERE id = ?")                                             \
-    X(JOBS_REQUEUE, "UPDATE job SET state = 0, lease = '', due_at = ? WHERE state = 1")            \
+    X(JOB_RUNNING, "SELECT id FROM job WHERE state = 1 LIMIT 1")                                   \
+    X(JOB_REQUEUE, "UPDATE job SET state = 0, lease = '', due_at = queued_at WHERE id = ?")        \
     X(JOBS_FORGET, "DELETE FROM job WHERE (state IN (2, 4) AND ended_at < ?1) OR (state = 3 AND "  \
                    "ended_at < ?2)")                                                               \
     X(JOB_OUTPUT_ADD, "INSERT OR REPLACE INTO job_output VALUES (?, ?, ?)")                        \

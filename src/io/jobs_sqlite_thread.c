@@ -5,8 +5,10 @@
 #include "storage_thread.h"
 #include "weft/base/blob.h"
 #include "weft/base/buf.h"
+#include "weft/base/random.h"
 #include "weft/protocol/jobs.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -281,14 +283,16 @@ static void write_end(struct storage *storage, const struct job *job, uint64_t d
     database_write(&storage->database, end);
 }
 
-/* It has brought down the process so often that it is not begun again. */
-static void give_up(struct storage *storage, struct request *request, struct job *job, uint64_t now)
+/* It was canceled as it ran, or has brought down the process so often that it is not begun again.
+ */
+static void end_unbegun(struct storage *storage, struct request *request, struct row *row,
+                        uint64_t now)
 {
-    job->state = JOB_FAILED;
-    job->ended_at = now;
-    job->problem = "the server ended each time that it ran";
-    write_end(storage, job, 0, NULL, 0);
-    tell_state(storage, request, job, 0);
+    row->job.state = row->is_canceled ? JOB_CANCELED : JOB_FAILED;
+    row->job.ended_at = now;
+    row->job.problem = row->is_canceled ? "" : "the server ended each time that it ran";
+    write_end(storage, &row->job, 0, NULL, 0);
+    tell_state(storage, request, &row->job, 0);
 }
 
 static enum jobs_result take(struct storage *storage, struct request *request)
@@ -304,13 +308,13 @@ static enum jobs_result take(struct storage *storage, struct request *request)
         return JOBS_NONE;
     if (!storage_begin(storage, request))
         return JOBS_BUSY;
-    if (row.job.tries >= best.kind->tries) {
-        give_up(storage, request, &row.job, now);
+    if (row.is_canceled || row.job.tries >= best.kind->tries) {
+        end_unbegun(storage, request, &row, now);
         request->answer.jobs.next_ms = 0;
         return JOBS_NONE;
     }
-    char lease[48];
-    snprintf(lease, sizeof lease, "%s %u", best.id, ++row.job.tries);
+    char lease[64]; /* of this try alone: a job that is retried counts its tries anew */
+    snprintf(lease, sizeof lease, "%s %u %016" PRIx64, best.id, ++row.job.tries, random_u64());
     row.job.state = JOB_RUNNING;
     row.job.started_at = now;
     write_begun(storage, &best, lease, now);
@@ -437,6 +441,8 @@ static enum jobs_result retry(struct storage *storage, struct request *request)
     database_write(&storage->database, anew);
     row.job.state = request->answer.jobs.state = JOB_QUEUED;
     row.job.tries = 0;
+    row.job.code = 0;
+    row.job.started_at = row.job.ended_at = 0;
     row.job.problem = "";
     tell_state(storage, request, &row.job, 0);
     return JOBS_OK;
@@ -526,4 +532,35 @@ void execute_job(struct storage *storage, struct request *request)
         output(storage, request);
     else
         request->answer.jobs.result = calls[request->u.job.call](storage, request);
+}
+
+/* ---- at start ---- */
+
+static bool requeue_one(struct storage *storage, struct request *request)
+{
+    sqlite3_stmt *read = database_statement(&storage->database, STATEMENT_JOB_RUNNING);
+    struct row row;
+    int code;
+    bool is_found = database_row(&storage->database, read, &code);
+    const char *id = is_found ? copy_column(request, read, 0) : NULL;
+    sqlite3_reset(read);
+    if (!is_found || !read_row(storage, request, id, &row))
+        return false;
+    write_id(storage, STATEMENT_JOB_REQUEUE, id);
+    row.job.state = JOB_QUEUED;
+    row.job.problem = "the server ended as it ran";
+    tell_state(storage, request, &row.job, 0);
+    return !storage->database.failed;
+}
+
+void requeue_jobs(struct storage *storage)
+{
+    const struct state_ticket nobody = {.project = "", .epoch = ""};
+    bool is_more = true;
+    while (is_more) {
+        struct request *request = request_new(REQUEST_JOB, &nobody);
+        request->u.job.project = "";
+        is_more = requeue_one(storage, request);
+        request_free(request);
+    }
 }

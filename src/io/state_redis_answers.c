@@ -234,7 +234,7 @@ static void answer_events(struct answer *answer)
         events.messages = messages;
         events.count = count;
     }
-    events.result = plain(answer);
+    events.result = answer->result;
     sink_of(answer)->events(sink_of(answer)->owner, &events);
     free_blobs(messages, count);
 }

@@ -453,10 +453,7 @@ static enum err settle(struct storage *storage, struct error *error)
         database_set(database, "clean", "0");
         settle_secret(storage);
         settle_token(storage);
-        /* Whoever ran them is not there any more. */
-        sqlite3_stmt *requeue = database_statement(database, STATEMENT_JOBS_REQUEUE);
-        bind_u64(requeue, 1, wall_ms());
-        database_write(database, requeue);
+        requeue_jobs(storage); /* whoever ran them is not there any more */
         sqlite3_stmt *forget = database_statement(database, STATEMENT_CIDS_FORGET);
         bind_u64(forget, 1, wall_ms() - DAY_MS);
         database_write(database, forget);

@@ -121,7 +121,10 @@ void seen_write(struct database *database, struct file *file, uint64_t now_ms);
 /* ---- jobs_sqlite.c ---- */
 extern const struct jobs_ops jobs_sqlite_ops;
 void jobs_deliver(struct jobs *jobs, struct request *request);
-void execute_job(struct storage *storage, struct request *request); /* jobs_sqlite_thread.c */
+/* jobs_sqlite_thread.c: the requests, and what ran when the last process ended, inside the open
+ * transaction. */
+void execute_job(struct storage *storage, struct request *request);
+void requeue_jobs(struct storage *storage);
 
 /* ---- journal_sqlite.c: requests of the state, on the thread ---- */
 

@@ -346,7 +346,7 @@ runRows("faults of Redis", [
         for (let cycle = 0; cycle < 2 * SCALE; cycle++) {
           await world.type(20);
           await world.settle();
-          await world.redis.cli("CONFIG", "SET", "maxmemory", "1mb");
+          await world.redis.cli("CONFIG", "SET", "maxmemory", 1);
           await world.standsStill(async () => {
             const before = await oom();
             await world.typeUntil(async () => (await oom()) > before + 3, "Redis to refuse");

@@ -436,7 +436,7 @@ void model_answer(struct model_state *state, const struct model_call *call,
         break;
     case MODEL_EVENTS:
         answer->u.events.room = call->room;
-        answer->u.events.result = plain(answer->result);
+        answer->u.events.result = answer->result;
         GIVE(events);
         break;
     default:

@@ -65,7 +65,7 @@ static CHECK_UNUSED const struct jobs_backend jobs_shared = {&redis_backend, red
 static const struct jobs_backend *jobs_backend;
 static void (*jobs_case)(void);
 
-static void jobs_run(void)
+static CHECK_UNUSED void jobs_run(void)
 {
     struct state_new_file file = {"a.txt", "base", 4, "\n"};
     state_probe = jobs_backend->state->start(&(struct backend_options){0});

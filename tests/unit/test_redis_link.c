@@ -339,7 +339,7 @@ static void an_error_that_is_about_the_command_leaves_the_link(void)
     link_world_send(world, "HGET", "key", "field", NULL);
     link_world_send(world, "NOSUCH", NULL);
     link_world_send(world, "EVALSHA", "ffffffffffffffffffffffffffffffffffffffff", "0", NULL);
-    CHECK(redis_world_do(&both.redis, "CONFIG", "SET", "maxmemory", "1mb"));
+    CHECK(redis_world_do(&both.redis, "CONFIG", "SET", "maxmemory", "1"));
     link_world_send(world, "SET", "key", "y", NULL);
     WAIT_FOR(world, world->replies == 4);
     CHECK_EQ_INT(world->errors, 4);

@@ -102,6 +102,7 @@ static void what_does_not_fit_is_read_from_the_log(void)
         forge_edits(seal, bad[i]);
         CHECK_EQ_INT(version_at(there, 1), 0);
         CHECK_EQ_INT(there->calls[MODEL_READ], reads + 1);
+        pass(50); /* of what brings nothing, one is read at a time */
     }
     CHECK_EQ_INT(bob->code, 0);
     end();
@@ -135,6 +136,82 @@ static void a_flood_costs_few_polls(void)
         forge(there, hint, strlen(hint));
     }
     CHECK(there->calls[MODEL_POLL] <= polls + 2);
+    end();
+}
+
+static void forge_gap(uint64_t v)
+{
+    char hint[200];
+    snprintf(hint, sizeof hint, "edits %s 0 x 1 %" PRIu64, epoch(), v);
+    forge(there, hint, strlen(hint));
+}
+
+/* Whether they come between reads or during one. */
+static void a_flood_costs_few_reads(void)
+{
+    two_readers();
+    for (int is_late = 0; is_late < 2; is_late++) {
+        uint64_t reads = there->calls[MODEL_READ];
+        for (int ticks = 0; ticks < 20; ticks++) {
+            there->late = is_late ? OP(READ) : 0;
+            for (uint64_t i = 0; i < 50; i++)
+                forge_gap(9 + i);
+            there->late = 0;
+            pass(50);
+        }
+        CHECK(there->calls[MODEL_READ] - reads >= 20);
+        CHECK(there->calls[MODEL_READ] - reads <= 41);
+    }
+    CHECK_EQ_INT(bob->code, 0);
+    end();
+}
+
+static void edit(int v)
+{
+    char text[120];
+    snprintf(text, sizeof text, "{\"t\":\"edit\",\"f\":1,\"v\":%d,\"n\":%d,\"c\":[[0,\"A\"],%d]}",
+             v, v + 1, 11 + v);
+    say(ann, text);
+}
+
+/* What was lost is had when the next hint comes, and what comes while it is read right behind it:
+ * true hints wait for nothing. */
+static void a_gap_is_read_at_once(void)
+{
+    two_readers();
+    for (int v = 0; v < 30; v += 3) {
+        there->is_deaf = true;
+        edit(v);
+        there->is_deaf = false;
+        there->late = OP(READ);
+        edit(v + 1);
+        there->held = OP(POLL);
+        edit(v + 2);
+        there->late = 0;
+        rooms_settle();
+        there->held = 0;
+        CHECK_EQ_INT(version_at(there, 1), v + 3);
+    }
+    end();
+}
+
+/* A true one that brings nothing itself, because the edits are large, is one of many in a flood:
+ * they are there by the next tick. */
+static void what_a_flood_hides_is_read_within_a_tick(void)
+{
+    two_readers();
+    for (int v = 0; v < 20; v++) {
+        rooms_settle(); /* it is later than at the last turn */
+        forge_gap(1000);
+        there->is_stalled = true;
+        edit(v);
+        REQUIRE(there->hint_count == 1);
+        there->hints[0].len = strcspn(there->hints[0].data, "\n");
+        there->is_stalled = false;
+        rooms_settle();
+        pass(100);
+        CHECK_EQ_INT(version_at(there, 1), v + 1);
+    }
     end();
 }
 
@@ -294,6 +371,71 @@ static void whatever_is_said_on_the_channel_no_text_changes(void)
     end();
 }
 
+static void forge_event(uint64_t e)
+{
+    char hint[200];
+    snprintf(hint, sizeof hint, "event %s 0 x %" PRIu64 " 0", epoch(), e);
+    forge(there, hint, strlen(hint));
+}
+
+static void a_flood_costs_few_reads_of_events(void)
+{
+    two_readers();
+    for (int is_late = 0; is_late < 2; is_late++) {
+        uint64_t reads = there->calls[MODEL_EVENTS];
+        for (int ticks = 0; ticks < 20; ticks++) {
+            there->late = is_late ? OP(EVENTS) : 0;
+            for (uint64_t i = 0; i < 50; i++)
+                forge_event(9 + i);
+            there->late = 0;
+            pass(50);
+        }
+        CHECK(there->calls[MODEL_EVENTS] - reads >= 20);
+        CHECK(there->calls[MODEL_EVENTS] - reads <= 41);
+    }
+    CHECK_EQ_INT(bob->code, 0);
+    end();
+}
+
+static void create(int i)
+{
+    char text[100];
+    snprintf(text, sizeof text, "{\"t\":\"create\",\"path\":\"f%d\"}", i);
+    say(ann, text);
+}
+
+/* As of edits: what comes while events are read is read right behind them. */
+static void events_wait_for_nothing(void)
+{
+    two_readers();
+    there->held = OP(POLL);
+    for (int e = 0; e < 30; e += 3) {
+        there->is_deaf = true;
+        create(e);
+        there->is_deaf = false;
+        there->late = OP(EVENTS);
+        create(e + 1);
+        create(e + 2);
+        there->late = 0;
+        rooms_settle();
+        CHECK_EQ_INT(room_of(there)->e, e + 3);
+    }
+    end();
+}
+
+static void an_event_that_a_flood_hides_is_read_within_a_tick(void)
+{
+    two_readers();
+    for (int e = 0; e < 20; e++) {
+        rooms_settle();
+        forge_event(1000);
+        create(e);
+        pass(100);
+        CHECK_EQ_INT(room_of(there)->e, e + 1);
+    }
+    end();
+}
+
 /* ---- events that are passed on, and what jobs print ---- */
 
 /* As the scripts of jobs do it: into the log, and told to everybody by "-". */
@@ -362,7 +504,13 @@ int main(int argc, char **argv)
     RUN(what_does_not_fit_is_read_from_the_log);
     RUN(a_forged_tick_hides_nothing);
     RUN(a_flood_costs_few_polls);
+    RUN(a_flood_costs_few_reads);
+    RUN(a_gap_is_read_at_once);
+    RUN(what_a_flood_hides_is_read_within_a_tick);
     RUN(the_tree_does_not_change_by_a_forged_hint);
+    RUN(a_flood_costs_few_reads_of_events);
+    RUN(events_wait_for_nothing);
+    RUN(an_event_that_a_flood_hides_is_read_within_a_tick);
     RUN(a_forged_person_is_gone_within_seconds);
     RUN(a_forged_generation_hides_nobody);
     RUN(nobody_is_sent_away_by_a_forged_hint);

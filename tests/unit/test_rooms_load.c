@@ -89,6 +89,36 @@ static void who_waits_elsewhere_is_told_that_it_is_ready(void)
     end_loads();
 }
 
+static void forge_ready(void)
+{
+    const struct bus_sink *sink = &there->bus.sink;
+    sink->received(sink->owner, "demo", "ready 9.forged 1 evil 9 0", 25);
+    rooms_settle();
+}
+
+/* It may be forged: a flood of it makes nobody ask all the time, and hides no true one. */
+static void who_waits_asks_seldom_however_often_it_is_said_to_be_ready(void)
+{
+    begin_stored();
+    store.held = STORE(LOAD);
+    ann = join(here, "Ann");
+    bob = join(there, "Bob");
+    uint64_t asked = there->calls[MODEL_OPEN];
+    for (int ticks = 0; ticks < 10; ticks++) {
+        for (int i = 0; i < 50; i++)
+            forge_ready();
+        pass(50);
+    }
+    CHECK(there->calls[MODEL_OPEN] - asked >= 10);
+    CHECK(there->calls[MODEL_OPEN] - asked <= 21);
+    forge_ready();
+    store.held = 0;
+    rooms_settle();
+    pass(50);
+    expect(bob, "welcome");
+    end_loads();
+}
+
 static void what_cannot_be_understood_is_an_error_to_all_and_nothing_is_written(void)
 {
     begin_stored();
@@ -487,6 +517,7 @@ int main(int argc, char **argv)
     RUN(of_fifty_who_come_at_once_one_loads_and_all_are_welcome);
     RUN(what_is_said_before_welcome_is_answered_behind_it);
     RUN(who_waits_elsewhere_is_told_that_it_is_ready);
+    RUN(who_waits_asks_seldom_however_often_it_is_said_to_be_ready);
     RUN(a_query_waits_too);
     RUN(a_query_is_given_up_too);
     RUN(a_query_does_not_answer_from_a_history_that_is_over);

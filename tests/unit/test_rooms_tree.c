@@ -208,6 +208,26 @@ static void who_missed_too_much_comes_back(void)
     end();
 }
 
+/* What cannot be understood once never can: the room ends, and who comes back needs none of it. */
+static void events_that_are_damaged_end_the_room(void)
+{
+    two_readers();
+    there->late = OP(EVENTS);
+    say(ann, "{\"t\":\"create\",\"path\":\"b\"}");
+    REQUIRE(rooms.call_count == 1 && rooms.calls[0].call->op == MODEL_EVENTS);
+    rooms.calls[0].answer.result = STATE_BROKEN;
+    there->late = 0;
+    rooms_settle();
+    CHECK_EQ_INT(bob->code, 4503);
+    uint64_t reads = there->calls[MODEL_EVENTS];
+    bob = join(there, "Bob");
+    CHECK_EQ_INT(json_array_size(json_object_get(expect(bob, "welcome"), "files")), 2);
+    pass(3000);
+    CHECK_EQ_INT(there->calls[MODEL_EVENTS], reads);
+    CHECK_EQ_INT(bob->code, 0);
+    end();
+}
+
 /* ---- saved ---- */
 
 static void save_all(void)
@@ -318,6 +338,7 @@ int main(int argc, char **argv)
     RUN(who_comes_sees_what_was_made_elsewhere_just_before);
     RUN(who_comes_back_is_told_each_change_once);
     RUN(who_missed_too_much_comes_back);
+    RUN(events_that_are_damaged_end_the_room);
     RUN(what_is_saved_is_told_everywhere);
     RUN(a_replica_is_kept_until_it_is_saved);
     RUN(where_redis_is_the_store_replicas_are_kept);

@@ -234,6 +234,22 @@ static void what_is_dirty_but_damaged_is_told(void)
     CHECK_EQ_INT(probe_ask_dirty(probe, 10), STATE_BROKEN);
 }
 
+/* The same of the events: they are not asked for again for ever. */
+static void events_that_are_damaged_are_told(void)
+{
+    static const char events[] = "weft:{demo}:events";
+    struct probe *probe = begin_plain();
+    CHECK_EQ_INT(probe_new_file(probe, "b", "text"), STATE_OK);
+    CHECK_EQ_INT(probe_ask_events(probe, 0), STATE_OK);
+    REQUIRE(redis_world_do(server(), "DEL", events));
+    REQUIRE(redis_world_do(server(), "XADD", events, "1-0", "m", "\xff"));
+    CHECK_EQ_INT(probe_ask_events(probe, 0), STATE_BROKEN);
+    REQUIRE(redis_world_do(server(), "SET", events, "x"));
+    CHECK_EQ_INT(probe_ask_events(probe, 0), STATE_BROKEN);
+    REQUIRE(redis_world_do(server(), "HSET", "weft:{demo}:meta", "e", "x"));
+    CHECK_EQ_INT(probe_ask_events(probe, 0), STATE_BROKEN);
+}
+
 static void an_append_over_a_wrong_key_writes_no_version(void)
 {
     static const char *const wrong[] = {"dirty", "log:2", "seen:2", "cids", "meta", "file:2"};
@@ -492,6 +508,7 @@ int main(int argc, char **argv)
     RUN(keys_of_another_type_do_no_harm);
     RUN(what_a_lost_run_left_damaged_is_no_offer);
     RUN(what_is_dirty_but_damaged_is_told);
+    RUN(events_that_are_damaged_are_told);
     RUN(an_append_over_a_wrong_key_writes_no_version);
     RUN(what_is_no_number_or_no_text_is_broken);
     RUN(naughty_strings_are_kept_byte_for_byte);

@@ -208,7 +208,7 @@ struct state_treed {
 /* ---- events: what the room's stream has after e ---- */
 struct state_events {
     uint64_t room, request;
-    enum state_result result; /* STATE_OK, STATE_TRIMMED, EPOCH, BUSY */
+    enum state_result result; /* STATE_OK, STATE_TRIMMED, EPOCH, BROKEN, BUSY */
     struct blob *const *messages;
     size_t count;
 };
