@@ -339,7 +339,7 @@ static bool is_quiet(const struct file *file)
 void file_close_if_quiet(struct file *file)
 {
     const struct registry *registry = file->room->registry;
-    if (!is_quiet(file) || document_version(file->document) > file->saved_version ||
+    if (!is_quiet(file) || document_version(file->document) > saver_version(file) ||
         (registry->state->is_shared && !registry->repository->is_shared))
         return;
     give_up_replica(file);

@@ -13,10 +13,11 @@
  * A project that has just been saved is not unloaded before the next look at it: an instance that
  * has not heard of the save would take its replica for the only copy, and have it loaded again.
  *
- * What one flush holds is bounded (FILES, BYTES); a project with more takes several rounds. Each
- * instance has a few flushes at once, and in any ten seconds so many of those that save something.
+ * What one flush holds is bounded (FLUSH_FILES, BYTES); a project with more takes several rounds.
+ * Each instance has a few flushes at once, and in any ten seconds so many of those that save
+ * something.
  */
-#include "flush.h"
+#include "flush_one.h"
 #include "backoff.h"
 #include "detached.h"
 #include "fold.h"
@@ -30,7 +31,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILES 64u
 #define BYTES (16u << 20)
 #define RETRY_MOST_MS 60000u
 #define RETRY_PARTLY_MOST_MS 10000u /* where only some files fail: the others do not wait long */
@@ -39,34 +39,10 @@
 #define LAST_MIN_MS 1500u  /* of a drain: what was left last is due only after a second */
 #define LAST_MOST_MS 3000u /* what is left then is for other instances */
 
-struct flush {
-    TAILQ_ENTRY(flush) link;
-    struct registry *registry;
-    uint64_t id; /* request number of its calls */
-    char project[65], epoch[EPOCH_SIZE];
-    char *lease;
-    uint32_t failures; /* before this one, in a row */
-    uint64_t until_ms; /* a round is not begun after this */
-    bool is_counted;   /* for the rate: it saves something */
-    bool has_failed;   /* a file could not be saved */
-    bool has_saved;    /* another could */
-    bool has_more;     /* than this round takes */
-    uint64_t members;
-    /* The round: what is dirty, and what of it is read. */
-    struct state_dirty_file files[FILES]; /* each with its own path */
-    size_t file_count, at;
-    struct repository_file saves[FILES];
-    char eols[FILES][3]; /* of the saves */
-    size_t save_count, bytes;
-    /* RELEASE: */
-    char *token;
-    uint64_t e, next_file, due_ms;
-    unsigned tries;
-};
-
 void flush_init(struct registry *registry)
 {
     TAILQ_INIT(&registry->flush.list);
+    map_init(&registry->flush.ours);
     window_init(&registry->flush.window, registry->config.flush_count,
                 registry->config.flush_count_ms);
 }
@@ -90,6 +66,8 @@ static void free_flush(struct flush *flush)
     flush->registry->flush.count--;
     clear_round(flush);
     free(flush->lease);
+    free(flush->name);
+    free(flush->live);
     free(flush->token);
     free(flush);
 }
@@ -99,9 +77,10 @@ void flush_close(struct registry *registry)
     while (!TAILQ_EMPTY(&registry->flush.list))
         free_flush(TAILQ_FIRST(&registry->flush.list));
     window_close(&registry->flush.window);
+    map_close(&registry->flush.ours);
 }
 
-static struct flush *find(const struct registry *registry, uint64_t id)
+struct flush *flush_find(const struct registry *registry, uint64_t id)
 {
     struct flush *flush;
     TAILQ_FOREACH(flush, &registry->flush.list, link)
@@ -110,7 +89,7 @@ static struct flush *find(const struct registry *registry, uint64_t id)
     return flush;
 }
 
-static struct state_ticket ticket_of(const struct flush *flush)
+struct state_ticket flush_ticket(const struct flush *flush)
 {
     return (struct state_ticket){0, flush->id, flush->project, flush->epoch};
 }
@@ -121,14 +100,14 @@ static void settle(struct flush *flush, enum state_settled outcome, uint64_t aga
                    uint64_t dirty_ms)
 {
     struct registry *registry = flush->registry;
-    struct state_ticket ticket = ticket_of(flush);
+    struct state_ticket ticket = flush_ticket(flush);
     struct state_settle settle = {flush->lease, outcome, again_ms, dirty_ms};
     registry->state->ops->settle(registry->state, &ticket, &settle);
     registry->flush.claim_ms = registry->now_ms; /* more may be due */
     free_flush(flush);
 }
 
-static void settle_failed(struct flush *flush, const char *problem)
+void flush_fail(struct flush *flush, const char *problem)
 {
     struct registry *registry = flush->registry;
     const struct registry_config *config = &registry->config;
@@ -166,14 +145,14 @@ static void settle_soon(struct flush *flush)
 static void open_project(struct flush *flush)
 {
     struct registry *registry = flush->registry;
-    struct state_ticket ticket = ticket_of(flush);
+    struct state_ticket ticket = flush_ticket(flush);
     struct state_open open = {.nonce = registry_random(registry) | 1, .color = -1};
     registry->state->ops->open(registry->state, &ticket, &open);
 }
 
 bool flush_opened(struct registry *registry, const struct state_opened *answer)
 {
-    struct flush *flush = find(registry, answer->request);
+    struct flush *flush = flush_find(registry, answer->request);
     if (!flush)
         return false;
     loader_heard(registry, flush->project, answer);
@@ -186,7 +165,7 @@ bool flush_opened(struct registry *registry, const struct state_opened *answer)
 static void release(struct flush *flush)
 {
     struct repository *repository = flush->registry->repository;
-    struct state_ticket ticket = ticket_of(flush);
+    struct state_ticket ticket = flush_ticket(flush);
     struct repository_release release = {flush->token, flush->e, flush->next_file};
     flush->due_ms = UINT64_MAX;
     repository->ops->release(repository, &ticket, &release);
@@ -195,7 +174,7 @@ static void release(struct flush *flush)
 /* Where it is never released, the next load takes it for a loss: a new epoch, and nothing else. */
 void flush_released(struct registry *registry, const struct repository_done *answer)
 {
-    struct flush *flush = find(registry, answer->request);
+    struct flush *flush = flush_find(registry, answer->request);
     if (!flush)
         return;
     if (answer->result == REPOSITORY_UNKNOWN && ++flush->tries < RELEASE_TRIES) {
@@ -211,7 +190,7 @@ void flush_released(struct registry *registry, const struct repository_done *ans
 static void unload(struct flush *flush)
 {
     struct state *state = flush->registry->state;
-    struct state_ticket ticket = ticket_of(flush);
+    struct state_ticket ticket = flush_ticket(flush);
     state->ops->unload(state, &ticket);
 }
 
@@ -225,7 +204,7 @@ static void let_room_go(const struct flush *flush)
 
 void flush_unloaded(struct registry *registry, const struct state_unloaded *answer)
 {
-    struct flush *flush = find(registry, answer->request);
+    struct flush *flush = flush_find(registry, answer->request);
     if (!flush)
         return;
     if (answer->result != STATE_OK) {
@@ -246,15 +225,15 @@ void flush_unloaded(struct registry *registry, const struct state_unloaded *answ
 static void list_dirty(struct flush *flush)
 {
     struct state *state = flush->registry->state;
-    struct state_ticket ticket = ticket_of(flush);
+    struct state_ticket ticket = flush_ticket(flush);
     clear_round(flush);
-    state->ops->dirty(state, &ticket, FILES);
+    state->ops->dirty(state, &ticket, FLUSH_FILES);
 }
 
 static void store(struct flush *flush)
 {
     struct registry *registry = flush->registry;
-    struct state_ticket ticket = ticket_of(flush);
+    struct state_ticket ticket = flush_ticket(flush);
     struct repository_save save = {registry->wall_ms, flush->saves, flush->save_count};
     if (!flush->is_counted)
         window_take(&registry->flush.window, registry->now_ms);
@@ -275,13 +254,13 @@ static void add_deleted(struct flush *flush, const struct state_dirty_file *file
 }
 
 /* The next file that is to be read, or all that was. */
-static void read_next(struct flush *flush)
+void flush_read_next(struct flush *flush)
 {
     struct state *state = flush->registry->state;
     while (flush->at < flush->file_count && flush->files[flush->at].deleted)
         add_deleted(flush, &flush->files[flush->at++]);
     if (flush->at < flush->file_count && flush->bytes < BYTES) {
-        struct state_ticket ticket = ticket_of(flush);
+        struct state_ticket ticket = flush_ticket(flush);
         struct state_read read = {.f = flush->files[flush->at].f, .want_text = true};
         state->ops->read(state, &ticket, &read);
         return;
@@ -290,14 +269,32 @@ static void read_next(struct flush *flush)
     if (flush->save_count)
         store(flush);
     else if (flush->has_failed)
-        settle_failed(flush, "no dirty file can be read");
+        flush_fail(flush, "no dirty file can be read");
     else
         settle_soon(flush);
 }
 
+/* ---- the list ---- */
+
+static void keep_list(struct flush *flush, const struct state_dirty *answer)
+{
+    snprintf(flush->epoch, sizeof flush->epoch, "%s", answer->epoch);
+    flush->members = answer->members;
+    if (answer->token && !flush->live) {
+        flush->live = mem_strdup(answer->token);
+        flush->name = mem_strdup(answer->name);
+    }
+    for (size_t i = 0; i < answer->file_count && i < FLUSH_FILES; i++) {
+        flush->files[i] = answer->files[i];
+        flush->files[i].path = mem_strdup(answer->files[i].path);
+        flush->file_count++;
+    }
+    flush->has_more = answer->file_count >= FLUSH_FILES;
+}
+
 void flush_dirty(struct registry *registry, const struct state_dirty *answer)
 {
-    struct flush *flush = find(registry, answer->request);
+    struct flush *flush = flush_find(registry, answer->request);
     if (!flush)
         return;
     if (answer->result == STATE_UNLOADED) {
@@ -309,19 +306,14 @@ void flush_dirty(struct registry *registry, const struct state_dirty *answer)
         return;
     }
     if (answer->result != STATE_OK) {
-        settle_failed(flush, "what is dirty cannot be listed");
+        flush_fail(flush, "what is dirty cannot be listed");
         return;
     }
-    snprintf(flush->epoch, sizeof flush->epoch, "%s", answer->epoch);
-    flush->members = answer->members;
-    for (size_t i = 0; i < answer->file_count && i < FILES; i++) {
-        flush->files[i] = answer->files[i];
-        flush->files[i].path = mem_strdup(answer->files[i].path);
-        flush->file_count++;
-    }
-    flush->has_more = answer->file_count >= FILES;
-    if (flush->file_count)
-        read_next(flush);
+    keep_list(flush, answer);
+    if (flush->file_count && !flush_is_ours(flush))
+        flush_look(flush);
+    else if (flush->file_count)
+        flush_read_next(flush);
     else if (flush->members == 0)
         unload(flush);
     else
@@ -383,7 +375,7 @@ static void fold_file(struct flush *flush, const struct state_rows *rows)
 
 void flush_rows(struct registry *registry, const struct state_rows *answer)
 {
-    struct flush *flush = find(registry, answer->request);
+    struct flush *flush = flush_find(registry, answer->request);
     if (!flush)
         return;
     switch (answer->result) {
@@ -406,42 +398,52 @@ void flush_rows(struct registry *registry, const struct state_rows *answer)
         return;
     }
     flush->at++;
-    read_next(flush);
+    flush_read_next(flush);
 }
 
 /* ---- what is saved ---- */
 
+/* That somebody has a newer one is fine where many save; but not where nobody else may. */
+static bool counts_as_saved(const struct registry *registry, enum repository_result result)
+{
+    return result == REPOSITORY_OK || (result == REPOSITORY_OLDER && registry->state->is_shared);
+}
+
 void flush_stored(struct registry *registry, const struct repository_saved *answer)
 {
-    struct flush *flush = find(registry, answer->request);
+    struct flush *flush = flush_find(registry, answer->request);
     if (!flush)
         return;
     struct state_saved_file *saved = mem_realloc_array(NULL, answer->count + 1, sizeof saved[0]);
     size_t count = 0;
+    bool is_anothers = false;
     for (size_t i = 0; i < answer->count; i++) {
         const struct repository_file_saved *file = &answer->files[i];
-        if (file->result != REPOSITORY_FAILED)
+        is_anothers |= !registry->state->is_shared && file->result == REPOSITORY_OLDER;
+        if (counts_as_saved(registry, file->result))
             saved[count++] = (struct state_saved_file){file->f, file->rev, file->version};
     }
+    const char *problem = is_anothers ? FLUSH_ANOTHERS : answer->problem;
     registry->counts.saves += count;
     if (count < answer->count) {
         flush->has_failed = true;
         log_warn("files were not saved project=%s count=%zu problem=\"%s\"", flush->project,
-                 answer->count - count, answer->problem ? answer->problem : "");
+                 answer->count - count, problem ? problem : "");
     }
     flush->has_saved |= count > 0;
     if (count) {
-        struct state_ticket ticket = ticket_of(flush);
+        struct state_ticket ticket = flush_ticket(flush);
         registry->state->ops->saved(registry->state, &ticket, saved, count, answer->ts);
+        flush_tell_room(flush, saved, count, answer->ts);
     } else {
-        settle_failed(flush, answer->problem);
+        flush_fail(flush, problem);
     }
     free(saved);
 }
 
 void flush_saved(struct registry *registry, const struct state_saved *answer)
 {
-    struct flush *flush = find(registry, answer->request);
+    struct flush *flush = flush_find(registry, answer->request);
     if (!flush)
         return;
     bool has_time = registry->now_ms < flush->until_ms;
@@ -450,7 +452,7 @@ void flush_saved(struct registry *registry, const struct state_saved *answer)
     else if (answer->dirty && flush->has_more && has_time)
         list_dirty(flush);
     else if (flush->has_failed)
-        settle_failed(flush, "not all files could be saved");
+        flush_fail(flush, "not all files could be saved");
     else
         settle_well(flush, flush->members ? registry->config.look_again_ms : UNLOAD_MS);
 }
@@ -459,7 +461,7 @@ void flush_saved(struct registry *registry, const struct state_saved *answer)
 
 static bool is_on(const struct registry *registry)
 {
-    return registry->state->is_shared && registry->repository->is_shared;
+    return registry->repository->is_shared && registry->state->ops->claim;
 }
 
 static void claim(struct registry *registry)
@@ -472,13 +474,13 @@ static void claim(struct registry *registry)
     TAILQ_INSERT_TAIL(&registry->flush.list, flush, link);
     registry->flush.count++;
     registry->flush.is_claiming = true;
-    struct state_ticket ticket = ticket_of(flush);
+    struct state_ticket ticket = flush_ticket(flush);
     registry->state->ops->claim(registry->state, &ticket, registry->config.claim_ms);
 }
 
 void flush_claimed(struct registry *registry, const struct state_claimed *answer)
 {
-    struct flush *flush = find(registry, answer->request);
+    struct flush *flush = flush_find(registry, answer->request);
     if (!flush)
         return;
     uint64_t every_ms = registry->config.claim_every_ms;

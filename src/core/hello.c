@@ -306,7 +306,7 @@ void hello_created(struct session *session, const struct state_created *answer)
     waiting_stop(&session->greeting->wait);
     if (answer->result == STATE_OK || answer->result == STATE_EXISTS)
         hello_ask(session);
-    else if (session->registry->state->is_shared)
+    else if (waiting_is_on(session->registry))
         waiting_try_again(&session->greeting->wait);
     else
         hello_refuse(session, ERR_BUSY, answer->problem ? answer->problem : err_text(ERR_BUSY));

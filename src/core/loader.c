@@ -12,6 +12,8 @@
  * the repository is read again behind it: a save that was under way when the first was read may
  * have brought what nobody else has any more.
  *
+ * Of an embedded state that has a repository nobody else can know anything: there nobody is asked.
+ *
  * Any step may fail or leave it unknown whether it was done. Then it is made again, for as long as
  * the lease can be ours; an unknown begin is settled by reading. Nothing is populated from a
  * repository that was not read in whole. */
@@ -306,7 +308,8 @@ static void start(struct registry *registry, const char *project, const struct s
 void loader_heard(struct registry *registry, const char *project, const struct state_opened *answer)
 {
     struct room *room = room_listed(registry, project);
-    if (room && (answer->result == STATE_LOAD || answer->result == STATE_WAIT))
+    if (room && registry->state->is_shared &&
+        (answer->result == STATE_LOAD || answer->result == STATE_WAIT))
         detached_begin(room);
     if (answer->result == STATE_LOAD)
         start(registry, project, answer);
@@ -392,7 +395,7 @@ static void found(struct load *load, const struct repository_loaded *answer)
     /* Documents of an epoch above the project's own would be guarded against it. */
     load->is_fresh |= load->was_recovering || load->was_live ||
                       load->stored.epoch_number > epoch_number(load->was_epoch);
-    if (load->is_fresh && !load->has_asked)
+    if (load->is_fresh && !load->has_asked && load->registry->state->is_shared)
         start_asking(load, load->window_ms);
     else
         go_to(load, LOAD_BEGIN);

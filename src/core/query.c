@@ -357,7 +357,7 @@ void registry_create_project(struct registry *registry, const char *project, con
         refuse(registry, query, ERR_BAD_MESSAGE);
     } else if (!templates_exists(registry, template)) {
         refuse(registry, query, ERR_NO_FILE);
-    } else if (registry->state->is_shared) {
+    } else if (waiting_is_on(registry)) {
         query->name = name ? mem_strdup(name) : NULL;
         query->template = mem_strdup(template);
         /* One that the state has lost is not made anew: looking at it loads it. */
@@ -376,7 +376,7 @@ void query_created(struct registry *registry, struct query *query,
         end(registry, query, ERR_OK);
     } else if (answer->result == STATE_EXISTS) {
         end(registry, query, query->is_tried ? ERR_OK : ERR_EXISTS);
-    } else if (registry->state->is_shared) {
+    } else if (waiting_is_on(registry)) {
         query->is_tried = true;
         waiting_try_again(&query->wait);
     } else {

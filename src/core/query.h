@@ -18,13 +18,13 @@ struct query {
     TAILQ_ENTRY(query) link;
     struct registry *registry;
     uint64_t id;       /* request number of its calls */
-    struct room *room; /* NULL where it was refused at once, and for a creation (not shared) */
+    struct room *room; /* NULL where it was refused at once, and for a creation (nothing shared) */
     char *path;        /* of a file; else NULL */
     uint64_t f;        /* of a file that is asked for by id; else 0 */
     struct amendment *amend;
     uint64_t nonce; /* of its open, however often it is asked for */
     struct waiter wait;
-    char *name, *template; /* of a creation in a shared state */
+    char *name, *template; /* of a creation where something is shared */
     bool is_creating;      /* that is asked for, and not answered yet */
     bool is_tried;         /* it may have been created, by us */
     void *owner;

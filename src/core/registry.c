@@ -236,12 +236,14 @@ static void repository_saved(void *owner, const struct repository_saved *answer)
 
 static void repository_loaded(void *owner, const struct repository_loaded *answer)
 {
-    loader_loaded(owner, answer);
+    if (!flush_loaded(owner, answer))
+        loader_loaded(owner, answer);
 }
 
 static void repository_begun(void *owner, const struct repository_done *answer)
 {
-    loader_begun(owner, answer);
+    if (!flush_begun(owner, answer))
+        loader_begun(owner, answer);
 }
 
 static void repository_released(void *owner, const struct repository_done *answer)
@@ -256,7 +258,7 @@ static void repository_created(void *owner, const struct repository_done *answer
         [REPOSITORY_CHANGED] = STATE_EXISTS,
         [REPOSITORY_UNKNOWN] = STATE_BUSY,
     };
-    if (!loader_created(owner, answer))
+    if (!flush_created(owner, answer) && !loader_created(owner, answer))
         created(owner, &(struct state_created){0, answer->request, results[answer->result],
                                                answer->problem});
 }
@@ -337,6 +339,12 @@ struct registry *registry_new(const struct registry_config *config, struct state
     return registry;
 }
 
+void registry_set_checkpoints(struct registry *registry, struct repository *checkpoints)
+{
+    registry->checkpoints = checkpoints;
+    checkpoints->sink = (struct repository_sink){.owner = registry, .saved = repository_saved};
+}
+
 void registry_free(struct registry *registry)
 {
     jobs_stop(registry);
@@ -359,6 +367,8 @@ void registry_free(struct registry *registry)
     looks_close(registry);
     registry->state->sink = (struct state_sink){.owner = NULL};
     registry->repository->sink = (struct repository_sink){.owner = NULL};
+    if (registry->checkpoints)
+        registry->checkpoints->sink = (struct repository_sink){.owner = NULL};
     registry->bus->sink = (struct bus_sink){.owner = NULL};
     decoder_free(registry->decoder);
     buf_close(&registry->out);

@@ -285,8 +285,8 @@ struct file_info *room_list(const struct room *room, size_t *count)
 bool room_has_unsaved(const struct room *room)
 {
     struct map_iter iter = {0};
-    if (!room->registry->repository->is_shared)
-        return false;
+    if (!room->registry->repository->is_shared || !room->registry->state->is_shared)
+        return false; /* the data folder has it */
     while (map_next(&room->files, &iter)) {
         const struct file *file = iter.value;
         if (file->document && document_version(file->document) > file->saved_version)

@@ -16,6 +16,7 @@ struct registry {
     struct registry_config config;
     struct state *state;
     struct repository *repository;
+    struct repository *checkpoints; /* see registry_set_checkpoints; NULL: there are none */
     struct bus *bus;
     const struct signer *signer;
     struct decoder *decoder;
@@ -52,7 +53,8 @@ struct registry {
         uint64_t claim_ms;    /* not before */
         uint64_t end_ms;      /* when everybody had left, in a drain; 0: not yet */
         bool is_claiming;
-        bool is_quiet; /* nothing was due when it was asked last */
+        bool is_quiet;   /* nothing was due when it was asked last */
+        struct map ours; /* text: projects that the repository has as ours; not shared */
     } flush;
     struct failing failing; /* saves */
     struct map look_by_id;  /* into the history */

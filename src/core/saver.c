@@ -12,9 +12,14 @@
 #define SAVE_BYTES (16u << 20)
 #define RETRY_MOST_MS 60000u
 
+uint64_t saver_version(const struct file *file)
+{
+    return file->room->registry->checkpoints ? file->checkpoint.version : file->saved_version;
+}
+
 static bool is_dirty(const struct file *file)
 {
-    return file->phase == FILE_OPEN && document_version(file->document) > file->saved_version;
+    return file->phase == FILE_OPEN && document_version(file->document) > saver_version(file);
 }
 
 static bool anything_dirty(const struct room *room)
@@ -99,7 +104,8 @@ static void start(struct room *room)
     struct repository_save save = {registry->wall_ms, files, count};
     room->pending++;
     room->save.under_way = true;
-    registry->repository->ops->save(registry->repository, &ticket, &save);
+    struct repository *to = registry->checkpoints ? registry->checkpoints : registry->repository;
+    to->ops->save(to, &ticket, &save);
     for (size_t i = 0; i < count; i++)
         free((void *)files[i].seen);
 }
@@ -161,19 +167,43 @@ static void note_failure(struct room *room, const char *problem)
               room->project, tries, problem);
 }
 
+void saver_post(struct room *room, const struct saved_mark *marks, size_t count, uint64_t ts)
+{
+    struct buf *out = &room->registry->out;
+    buf_reset(out);
+    encode_saved(out, marks, count, ts);
+    room_post(room, blob_new(out->data, out->len), NULL, 0);
+}
+
+static void checkpoints_saved(struct room *room, const struct repository_saved *answer)
+{
+    bool failed = false;
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct repository_file_saved *saved = &answer->files[i];
+        struct file *file = room_file(room, saved->f);
+        failed |= saved->result == REPOSITORY_FAILED;
+        if (file && saved->result != REPOSITORY_FAILED && saved->version > file->checkpoint.version)
+            file->checkpoint.version = saved->version;
+    }
+    if (failed)
+        log_warn("texts behind the journal were not written project=%s problem=\"%s\"",
+                 room->project, answer->problem ? answer->problem : "");
+    plan_next(room, failed);
+}
+
 void saver_saved(struct room *room, const struct repository_saved *answer)
 {
     struct registry *registry = room->registry;
+    room->save.under_way = false;
+    if (registry->checkpoints) {
+        checkpoints_saved(room, answer);
+        return;
+    }
     struct saved_mark *marks = mem_realloc_array(NULL, answer->count + 1, sizeof *marks);
     size_t count = mark_saved(room, answer, marks);
-    room->save.under_way = false;
     registry->counts.saves += count;
-    if (count) {
-        struct buf *out = &registry->out;
-        buf_reset(out);
-        encode_saved(out, marks, count, answer->ts);
-        room_post(room, blob_new(out->data, out->len), NULL, 0);
-    }
+    if (count)
+        saver_post(room, marks, count, answer->ts);
     free(marks);
     bool failed = count < answer->count && answer->problem;
     if (failed)

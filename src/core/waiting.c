@@ -40,10 +40,15 @@ void waiting_try_again(struct waiter *waiter)
     waiting_add(waiter, backoff_ms(registry_of(waiter), waiter->tries++));
 }
 
+bool waiting_is_on(const struct registry *registry)
+{
+    return registry->state->is_shared || registry->repository->is_shared;
+}
+
 bool waiting_opened(struct waiter *waiter, const struct state_opened *answer)
 {
     struct registry *registry = registry_of(waiter);
-    if (!registry->state->is_shared)
+    if (!waiting_is_on(registry) || (answer->result == STATE_BUSY && !registry->state->is_shared))
         return false;
     if (answer->result == STATE_BUSY) {
         waiting_try_again(waiter);

@@ -1,7 +1,7 @@
 /* Requests that cannot be answered yet, because their project is being loaded or nobody can tell:
  * sessions that said hello, and HTTP queries. A request that waits is asked again when the load
  * ends, when somebody says that the project is ready, or after a while; it is given up when it has
- * waited for wait_ms, so that nobody hangs. Shared states only. */
+ * waited for wait_ms, so that nobody hangs. Shared states and shared repositories only. */
 #ifndef WEFT_CORE_WAITING_H
 #define WEFT_CORE_WAITING_H
 
@@ -28,6 +28,8 @@ struct waiter {
 };
 TAILQ_HEAD(waiter_list, waiter);
 
+/* Is there anything that is not there at once? */
+bool waiting_is_on(const struct registry *registry);
 /* It is asked again after so many ms, in the room that its project has now. */
 void waiting_add(struct waiter *waiter, uint64_t in_ms);
 /* The same after a short wait that grows with each try: nobody knows what became of its call. */

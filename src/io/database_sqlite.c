@@ -88,7 +88,9 @@ static const char additions[] =
     "CREATE TABLE IF NOT EXISTS history (project INTEGER NOT NULL, file INTEGER NOT NULL,"
     "  epoch INTEGER NOT NULL, version INTEGER NOT NULL, ts INTEGER NOT NULL, by INTEGER NOT NULL,"
     "  size INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (project, file, epoch, version)) "
-    "STRICT;";
+    "STRICT;"
+    "CREATE TABLE IF NOT EXISTS tombstone (project INTEGER NOT NULL, f INTEGER NOT NULL,"
+    "  rev INTEGER NOT NULL, path TEXT NOT NULL, PRIMARY KEY (project, f)) STRICT, WITHOUT ROWID;";
 
 /* ---- failing in words ---- */
 

@@ -20,14 +20,14 @@
     X(PROJECTS, "SELECT id, name, title, epoch, next_file, e, (SELECT min(e) FROM event WHERE "    \
                 "project = project.id) "                                                           \
                 "FROM project")                                                                    \
-    X(PROJECT_ADD, "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0)")                       \
+    X(PROJECT_ADD, "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)")                       \
     X(PROJECT_MOVE, "UPDATE project SET next_file = ?, e = ? WHERE id = ?")                        \
     X(PROJECT_EPOCH, "UPDATE project SET epoch = ? WHERE id = ?")                                  \
     X(PROJECT_SYNCED, "UPDATE project SET last_sync_timestamp = ? WHERE id = ?")                   \
     X(FILES, "SELECT id, project, f, path, eol, version, rev, content_version, saved_version, "    \
              "saved_epoch, saved_rev, "                                                            \
-             "utf16_len, size, updated_by FROM file")                                              \
-    X(FILE_ADD, "INSERT INTO file VALUES (?, ?, ?, ?, ?, 0, 1, 0, 0, ?, 1, ?, ?, ?, ?, ?)")        \
+             "utf16_len, size, updated_by, updated_at FROM file")                                  \
+    X(FILE_ADD, "INSERT INTO file VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")     \
     X(FILE_MOVE, "UPDATE file SET path = ?, version = ?, rev = ? WHERE id = ?")                    \
     X(FILE_DELETE, "DELETE FROM file WHERE id = ?")                                                \
     X(FILE_SAVE, "UPDATE file SET version = ?, rev = ?, content_version = ?, saved_version = ?, "  \
@@ -36,6 +36,18 @@
                  "content = ? WHERE id = ?")                                                       \
     X(FILE_CONTENT, "SELECT content FROM file WHERE id = ?")                                       \
     X(FILES_EPOCH, "UPDATE file SET saved_epoch = ? WHERE project = ?")                            \
+    X(FILE_SAVED,                                                                                  \
+      "UPDATE file SET saved_version = ?, saved_epoch = ?, saved_rev = ? WHERE id = ?")            \
+    X(FILES_UNSAVED, "UPDATE file SET saved_version = 0, saved_epoch = 0, saved_rev = 0")          \
+    X(FILES_SETTLED, "UPDATE file SET saved_version = content_version, saved_rev = 0, "            \
+                     "saved_epoch = (SELECT CAST(epoch AS INTEGER) FROM project WHERE id = "       \
+                     "file.project)")                                                              \
+    X(TOMBSTONE_ADD, "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?, ?)")                       \
+    X(TOMBSTONES, "SELECT f, rev, path FROM tombstone WHERE project = ? ORDER BY f LIMIT ?")       \
+    X(TOMBSTONES_COUNT, "SELECT count(*) FROM tombstone WHERE project = ?")                        \
+    X(TOMBSTONES_OF, "SELECT DISTINCT project FROM tombstone")                                     \
+    X(TOMBSTONE_DROP, "DELETE FROM tombstone WHERE project = ? AND f = ? AND rev <= ?")            \
+    X(TOMBSTONES_CLEAR, "DELETE FROM tombstone")                                                   \
     X(JOURNAL_INDEX, "SELECT id, project, file, version, cid, n FROM journal ORDER BY id")         \
     X(JOURNAL_ADD, "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)")                             \
     X(JOURNAL_READ, "SELECT payload, project, file, version FROM journal WHERE id = ?")            \

@@ -76,7 +76,8 @@ void execute_open(struct storage *storage, struct request *request)
 {
     struct project *project = truth_find_project(&storage->truth, request->ticket.project);
     if (!project) {
-        request_refuse(request, STATE_NO_PROJECT, NULL);
+        request_refuse(request, storage->token ? STATE_LOAD : STATE_NO_PROJECT, NULL);
+        request->answer.opened.token = storage->token;
         return;
     }
     if (project->broken) {
@@ -230,6 +231,8 @@ static void append_entries(struct storage *storage, struct file *file, struct re
         file_push(&storage->truth, file, storage->truth.last_id);
         file->updated_by = append->entries[i].by;
     }
+    file->updated_at = wall_ms();
+    dirty_note(storage, file->project);
     file->utf16_len += (uint64_t)append->utf16_delta;
     request->answer.appended.version = file->version;
     request->answer.appended.rev = file->rev;
@@ -281,6 +284,12 @@ static bool read_text(struct storage *storage, struct file *file, struct request
         return false;
     }
     list_seen(file, request);
+    if (storage->truth.is_saved_elsewhere) {
+        answer->path = request_copy_text(request, file->path);
+        answer->eol = request_copy_text(request, file->eol);
+        answer->updated_at = file->updated_at;
+        answer->updated_by = file->updated_by;
+    }
     return true;
 }
 

@@ -74,6 +74,7 @@ static void load_file(struct truth *truth, sqlite3_stmt *row)
     file->utf16_len = column_u64(row, 11);
     file->size = column_u64(row, 12);
     file->updated_by = column_u64(row, 13);
+    file->updated_at = column_u64(row, 14);
     if (path_check(file->path, strlen(file->path), NULL) != ERR_OK)
         break_file(truth, file, "its path is none");
     else if (file->content_version > file->version)
@@ -283,15 +284,20 @@ static void write_folded(struct truth *truth, struct database *database, struct 
                          const struct rope *rope)
 {
     char *text = mem_alloc(rope_len(rope));
-    uint64_t now = wall_ms(), epoch = epoch_number(file->project->epoch);
+    uint64_t now = wall_ms();
+    if (!truth->is_saved_elsewhere) {
+        file->saved_version = file->version;
+        file->saved_epoch = epoch_number(file->project->epoch);
+        file->saved_rev = file->rev;
+    }
     rope_copy(rope, text);
     sqlite3_stmt *save = database_statement(database, STATEMENT_FILE_SAVE);
     bind_u64(save, 1, file->version);
     bind_u64(save, 2, file->rev);
     bind_u64(save, 3, file->version);
-    bind_u64(save, 4, file->version);
-    bind_u64(save, 5, epoch);
-    bind_u64(save, 6, file->rev);
+    bind_u64(save, 4, file->saved_version);
+    bind_u64(save, 5, file->saved_epoch);
+    bind_u64(save, 6, file->saved_rev);
     bind_u64(save, 7, rope_utf16_len(rope));
     bind_u64(save, 8, rope_len(rope));
     bind_u64(save, 9, now);
@@ -301,9 +307,6 @@ static void write_folded(struct truth *truth, struct database *database, struct 
     database_write(database, save);
     free(text);
     seen_write(database, file, now);
-    file->saved_version = file->version;
-    file->saved_epoch = epoch;
-    file->saved_rev = file->rev;
     file_note_saved(truth, file, file->version);
 }
 
@@ -361,6 +364,8 @@ void truth_new_epochs(struct truth *truth, struct database *database)
         bind_text(epoch, 1, project->epoch);
         bind_u64(epoch, 2, project->id);
         database_write(database, epoch);
+        if (truth->is_saved_elsewhere)
+            continue; /* what is there is of the old history: all is to be saved again */
         /* So that what was read of the old history can no longer be saved over what is here. */
         sqlite3_stmt *files = database_statement(database, STATEMENT_FILES_EPOCH);
         bind_u64(files, 1, number);

@@ -107,15 +107,15 @@ void seen_write(struct database *database, struct file *file, uint64_t now_ms)
 /* ---- save ---- */
 
 static void write_file(struct storage *storage, struct file *file,
-                       const struct repository_file *saved, uint64_t epoch)
+                       const struct repository_file *saved)
 {
     sqlite3_stmt *save = database_statement(&storage->database, STATEMENT_FILE_SAVE);
     bind_u64(save, 1, file->version);
     bind_u64(save, 2, file->rev);
     bind_u64(save, 3, saved->version);
-    bind_u64(save, 4, saved->version);
-    bind_u64(save, 5, epoch);
-    bind_u64(save, 6, saved->rev);
+    bind_u64(save, 4, file->saved_version);
+    bind_u64(save, 5, file->saved_epoch);
+    bind_u64(save, 6, file->saved_rev);
     bind_u64(save, 7, saved->utf16_len);
     bind_u64(save, 8, saved->len);
     bind_u64(save, 9, saved->updated_at);
@@ -123,6 +123,27 @@ static void write_file(struct storage *storage, struct file *file,
     bind_bytes(save, 11, saved->text, saved->len);
     bind_u64(save, 12, file->row);
     database_write(&storage->database, save);
+}
+
+/* Where the pair is another repository's, it says nothing of the text here. */
+static bool is_newer(const struct storage *storage, const struct file *file,
+                     const struct repository_file *saved, uint64_t epoch)
+{
+    if (storage->truth.is_saved_elsewhere)
+        return epoch == epoch_number(file->project->epoch) &&
+               saved->version > file->content_version;
+    return epoch > file->saved_epoch ||
+           (epoch == file->saved_epoch && saved->rev > file->saved_rev);
+}
+
+static void note_pair(struct storage *storage, struct file *file,
+                      const struct repository_file *saved, uint64_t epoch)
+{
+    if (storage->truth.is_saved_elsewhere)
+        return;
+    file->saved_version = saved->version;
+    file->saved_epoch = epoch;
+    file->saved_rev = saved->rev;
 }
 
 static enum repository_result save_file(struct storage *storage, struct project *project,
@@ -138,20 +159,16 @@ static enum repository_result save_file(struct storage *storage, struct project 
         *problem = file->broken;
         return REPOSITORY_FAILED;
     }
-    bool newer =
-        epoch > file->saved_epoch || (epoch == file->saved_epoch && saved->rev > file->saved_rev);
-    if (!newer)
+    if (!is_newer(storage, file, saved, epoch))
         return REPOSITORY_OLDER;
     if (saved->version > file->version || saved->version < file->content_version) {
         *problem = "the version saved is not one of the journal's";
         return REPOSITORY_FAILED;
     }
-    write_file(storage, file, saved, epoch);
+    note_pair(storage, file, saved, epoch);
+    write_file(storage, file, saved);
     seen_write(&storage->database, file, wall_ms());
     point_keep(storage, project, epoch, saved, wall_ms());
-    file->saved_version = saved->version;
-    file->saved_epoch = epoch;
-    file->saved_rev = saved->rev;
     file_note_saved(&storage->truth, file, saved->version);
     if (saved->version == file->version) {
         file->utf16_len = saved->utf16_len;

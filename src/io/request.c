@@ -125,6 +125,18 @@ void request_refuse(struct request *request, enum state_result result, const cha
     case REQUEST_EVENTS:
         request->answer.events.result = result;
         break;
+    case REQUEST_CLAIM:
+        request->answer.claimed.answer.result = result;
+        break;
+    case REQUEST_DIRTY:
+        request->answer.dirty.answer.result = result;
+        break;
+    case REQUEST_SAVED:
+        request->answer.marked.answer.result = result;
+        break;
+    case REQUEST_POPULATE:
+        request->answer.populated.result = result;
+        break;
     case REQUEST_SAVE:
         refuse_save(request, problem);
         break;
@@ -144,6 +156,8 @@ void request_refuse(struct request *request, enum state_result result, const cha
         request->answer.points.problem = problem;
         break;
     case REQUEST_FORGET:
+    case REQUEST_LEAVE:
+    case REQUEST_SETTLE:
     case REQUEST_KINDS:
         break;
     }
@@ -153,7 +167,8 @@ bool request_reads(const struct request *request)
 {
     return request->kind == REQUEST_OPEN || request->kind == REQUEST_READ ||
            request->kind == REQUEST_EVENTS || request->kind == REQUEST_MESSAGES ||
-           request->kind == REQUEST_POINTS ||
+           request->kind == REQUEST_POINTS || request->kind == REQUEST_CLAIM ||
+           request->kind == REQUEST_DIRTY ||
            (request->kind == REQUEST_JOB &&
             (request->u.job.call == JOB_GET || request->u.job.call == JOB_LIST));
 }

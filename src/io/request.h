@@ -19,6 +19,12 @@ enum request_kind {
     REQUEST_TREE,
     REQUEST_EVENTS,
     REQUEST_FORGET,
+    REQUEST_LEAVE,
+    REQUEST_CLAIM,
+    REQUEST_SETTLE,
+    REQUEST_DIRTY,
+    REQUEST_SAVED,
+    REQUEST_POPULATE,
     REQUEST_SAVE,
     REQUEST_JOB,
     REQUEST_SAY,
@@ -74,6 +80,14 @@ struct request {
         struct state_read read;
         struct state_tree tree;
         uint64_t after;
+        uint64_t lease_ms;
+        struct state_settle settle;
+        size_t most;
+        struct {
+            const struct state_saved_file *files;
+            size_t count;
+        } saved;
+        struct state_populate populate;
         struct repository_save save;
         struct job_request job;
         struct repository_message message;
@@ -88,6 +102,19 @@ struct request {
         struct state_rows rows;
         struct state_treed treed;
         struct state_events events;
+        struct {
+            uint64_t room; /* as in all answers */
+            struct state_claimed answer;
+        } claimed;
+        struct {
+            uint64_t room;
+            struct state_dirty answer;
+        } dirty;
+        struct {
+            uint64_t room;
+            struct state_saved answer;
+        } marked;
+        struct state_populated populated;
         struct repository_saved saved;
         struct repository_messages messages;
         struct repository_points points;

@@ -81,8 +81,8 @@ static void call_events(struct state *state, const struct state_ticket *ticket, 
 
 /* One instance: that a session left matters to nobody else, and its generation must be remembered
  * anyway. */
-static void call_leave(struct state *state, const struct state_ticket *ticket, uint64_t cid,
-                       uint64_t k)
+static void ignore_leave(struct state *state, const struct state_ticket *ticket, uint64_t cid,
+                         uint64_t k)
 {
     (void)state, (void)ticket, (void)cid, (void)k;
 }
@@ -99,8 +99,25 @@ const struct state_ops state_sqlite_ops = {
     .read = call_read,
     .tree = call_tree,
     .events = call_events,
+    .leave = ignore_leave,
+    .forget = call_forget,
+};
+
+const struct state_ops state_sqlite_flushed_ops = {
+    .open = call_open,
+    .create = call_create,
+    .append = call_append,
+    .read = call_read,
+    .tree = call_tree,
+    .events = call_events,
     .leave = call_leave,
     .forget = call_forget,
+    .populate = call_populate,
+    .abandon = call_abandon,
+    .claim = call_claim,
+    .settle = call_flush_settle,
+    .dirty = call_dirty,
+    .saved = call_saved,
 };
 
 void state_deliver(struct state *state, struct request *request)
@@ -125,7 +142,21 @@ void state_deliver(struct state *state, struct request *request)
     case REQUEST_EVENTS:
         sink->events(sink->owner, &request->answer.events);
         break;
+    case REQUEST_CLAIM:
+        sink->claimed(sink->owner, &request->answer.claimed.answer);
+        break;
+    case REQUEST_DIRTY:
+        sink->dirty(sink->owner, &request->answer.dirty.answer);
+        break;
+    case REQUEST_SAVED:
+        sink->saved(sink->owner, &request->answer.marked.answer);
+        break;
+    case REQUEST_POPULATE:
+        sink->populated(sink->owner, &request->answer.populated);
+        break;
     case REQUEST_FORGET:
+    case REQUEST_LEAVE:
+    case REQUEST_SETTLE:
     case REQUEST_SAVE:
     case REQUEST_SAY:
     case REQUEST_MESSAGES:

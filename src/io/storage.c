@@ -32,6 +32,7 @@
 #define GATHER_US 300
 #define GATHER_MOST_US 2000
 #define CHECKPOINT_PAGES 4096
+#define TOKEN_LEN 16
 #define BACKOFF_LEAST_MS 50
 #define BACKOFF_MOST_MS 1000
 
@@ -47,6 +48,11 @@ static uint64_t steady_us(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t steady_ms(void)
+{
+    return steady_us() / 1000;
 }
 
 /* ---- when a commit fails ---- */
@@ -116,6 +122,7 @@ static bool read_anew(struct storage *storage)
     database_abandon(&storage->database);
     database_close(&storage->database);
     truth_init(&truth);
+    truth.is_saved_elsewhere = storage->config.repository != NULL;
     if (folder_check(storage->lock, storage->path, &error) == ERR_OK &&
         database_open(&storage->database, storage->path,
                       storage->config.durability == DURABILITY_POWER_CUT, &made,
@@ -124,6 +131,7 @@ static bool read_anew(struct storage *storage)
         truth_fold(&truth, &storage->database, false, &error) == ERR_OK &&
         settle_history(storage, &truth)) {
         carry_generations(&truth, &storage->truth);
+        dirty_find(&truth, &storage->database);
         truth_close(&storage->truth);
         storage->truth = truth;
         storage->durable = (struct mark){truth.last_id, truth.changes};
@@ -143,7 +151,10 @@ static execute *const executes[REQUEST_KINDS] = {
     [REQUEST_OPEN] = execute_open,         [REQUEST_CREATE] = execute_create,
     [REQUEST_APPEND] = execute_append,     [REQUEST_READ] = execute_read,
     [REQUEST_TREE] = execute_tree,         [REQUEST_EVENTS] = execute_events,
-    [REQUEST_FORGET] = execute_forget,     [REQUEST_SAVE] = execute_save,
+    [REQUEST_FORGET] = execute_forget,     [REQUEST_LEAVE] = execute_leave,
+    [REQUEST_CLAIM] = execute_claim,       [REQUEST_SETTLE] = execute_settle,
+    [REQUEST_DIRTY] = execute_dirty,       [REQUEST_SAVED] = execute_saved,
+    [REQUEST_POPULATE] = execute_populate, [REQUEST_SAVE] = execute_save,
     [REQUEST_JOB] = execute_job,           [REQUEST_SAY] = execute_say,
     [REQUEST_MESSAGES] = execute_messages, [REQUEST_POINTS] = execute_points,
 };
@@ -329,6 +340,7 @@ struct storage_config storage_config_default(void)
                                    .history = 100000,
                                    .events = 1000,
                                    .points_most = 100,
+                                   .save_after_ms = 2000,
                                    .requests_max = 65536};
 }
 
@@ -387,6 +399,37 @@ static void settle_secret(struct storage *storage)
     database_set(&storage->database, "secret", storage->secret);
 }
 
+/* What the columns saved_* say is of the repository that they were written for. */
+static void settle_repository(struct database *database, const char *repository)
+{
+    const char *now = repository ? repository : "";
+    char *was = database_setting(database, "repository");
+    bool is_same = strcmp(was ? was : "", now) == 0;
+    free(was);
+    if (is_same || !database_begin(database))
+        return;
+    if (*now) {
+        database_write(database, database_statement(database, STATEMENT_FILES_UNSAVED));
+    } else {
+        database_write(database, database_statement(database, STATEMENT_FILES_SETTLED));
+        database_write(database, database_statement(database, STATEMENT_TOMBSTONES_CLEAR));
+    }
+    database_set(database, "repository", now);
+}
+
+/* Made once: a copy of the folder is the same one, another folder is not. */
+static void settle_token(struct storage *storage)
+{
+    if (!storage->config.repository)
+        return;
+    storage->token = database_setting(&storage->database, "token");
+    if (storage->token)
+        return;
+    storage->token = make_secret();
+    storage->token[TOKEN_LEN] = '\0';
+    database_set(&storage->database, "token", storage->token);
+}
+
 /* In one transaction: texts up to the journal, a new epoch where history may be lost, and the note
  * that the database is in use from now on. */
 static enum err settle(struct storage *storage, struct error *error)
@@ -409,6 +452,7 @@ static enum err settle(struct storage *storage, struct error *error)
                      storage->config.durability == DURABILITY_POWER_CUT ? "power-cut" : "restart");
         database_set(database, "clean", "0");
         settle_secret(storage);
+        settle_token(storage);
         requeue_jobs(storage); /* whoever ran them is not there any more */
         sqlite3_stmt *forget = database_statement(database, STATEMENT_CIDS_FORGET);
         bind_u64(forget, 1, wall_ms() - DAY_MS);
@@ -441,14 +485,17 @@ static enum err read_database(struct storage *storage, struct error *error)
                                  storage->config.durability == DURABILITY_POWER_CUT, &made, error);
     if (err == ERR_OK && !setting_is(&storage->database, "clean", "1"))
         err = database_check(&storage->database, error);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
+        settle_repository(&storage->database, storage->config.repository);
         err = truth_load(&storage->truth, &storage->database, error);
+    }
     if (err == ERR_OK)
         err = settle(storage, error);
     if (err != ERR_OK)
         return err;
     storage->durable = (struct mark){storage->truth.last_id, storage->truth.changes};
     storage->counts.broken = count_broken(&storage->truth);
+    dirty_find(&storage->truth, &storage->database);
     publish_counts(storage);
     return ERR_OK;
 }
@@ -490,6 +537,7 @@ static void free_storage(struct storage *storage)
         close(storage->lock);
     pthread_mutex_destroy(&storage->published_lock);
     free(storage->secret);
+    free(storage->token);
     free(storage);
 }
 
@@ -502,12 +550,16 @@ struct storage *storage_open(const struct storage_config *config, uv_loop_t *loo
     storage->checkpoint_at = CHECKPOINT_PAGES;
     storage->state =
         (struct state_port){{.ops = &state_sqlite_ops, .store_name = "sqlite"}, storage};
+    if (config->repository)
+        storage->state.state =
+            (struct state){.ops = &state_sqlite_flushed_ops, .store_name = "mongodb"};
     storage->repository = (struct repository_port){{.ops = &repository_sqlite_ops}, storage};
     storage->jobs = (struct jobs_port){
         {.ops = &jobs_sqlite_ops, .keep_ms = JOBS_KEEP_MS, .waiting_max = JOBS_WAITING_MAX},
         storage};
     pthread_mutex_init(&storage->published_lock, NULL);
     truth_init(&storage->truth);
+    storage->truth.is_saved_elsewhere = config->repository != NULL;
     if (open_folder(storage, error) != ERR_OK || read_database(storage, error) != ERR_OK ||
         start_thread(storage, loop, error) != ERR_OK) {
         free_storage(storage);

@@ -41,6 +41,7 @@ struct storage {
     bool closing;
     int lock; /* file descriptor */
     char *secret;
+    char *token; /* in whose name projects are live elsewhere; NULL: they are saved here */
 
     /* fixed after opening */
     struct storage_config config;
@@ -52,7 +53,8 @@ struct storage {
     struct mark durable;
     uint64_t retry_at_ms; /* no write is tried before it; 0 = all is well */
     uint64_t backoff_ms;
-    int checkpoint_at; /* pages of the write-ahead log */
+    uint64_t last_lease; /* of flushes */
+    int checkpoint_at;   /* pages of the write-ahead log */
     char problem[160];
     struct storage_counts counts;
 
@@ -69,6 +71,7 @@ void storage_push(struct storage *storage, struct request *request);
  * returns false. */
 bool storage_begin(struct storage *storage, struct request *request);
 uint64_t wall_ms(void);
+uint64_t steady_ms(void);
 
 /* ---- load_sqlite.c: the database into an empty truth ---- */
 
@@ -90,6 +93,8 @@ char *content_read(struct database *database, const struct file *file, struct re
 
 /* ---- state_sqlite.c ---- */
 extern const struct state_ops state_sqlite_ops;
+/* The same, and what a flush and a load need: for a repository elsewhere. */
+extern const struct state_ops state_sqlite_flushed_ops;
 /* Gives the answer to the sink. */
 void state_deliver(struct state *state, struct request *request);
 
@@ -130,7 +135,38 @@ void execute_append(struct storage *storage, struct request *request);
 void execute_read(struct storage *storage, struct request *request);
 void execute_forget(struct storage *storage, struct request *request);
 
+/* ---- flush_sqlite.c: what another repository is to be told; nothing where there is none ---- */
+void call_leave(struct state *state, const struct state_ticket *ticket, uint64_t cid, uint64_t k);
+void call_claim(struct state *state, const struct state_ticket *ticket, uint64_t lease_ms);
+void call_flush_settle(struct state *state, const struct state_ticket *ticket,
+                       const struct state_settle *settle);
+void call_dirty(struct state *state, const struct state_ticket *ticket, size_t most);
+void call_saved(struct state *state, const struct state_ticket *ticket,
+                const struct state_saved_file *files, size_t count, uint64_t ts);
+void execute_leave(struct storage *storage, struct request *request);
+void execute_claim(struct storage *storage, struct request *request);
+void execute_settle(struct storage *storage, struct request *request);
+void execute_dirty(struct storage *storage, struct request *request);
+void execute_saved(struct storage *storage, struct request *request);
+/* Something of the project changed. */
+void dirty_note(struct storage *storage, struct project *project);
+/* A file was deleted: its rev is one above its last. */
+void dirty_bury(struct storage *storage, const struct project *project,
+                const struct state_tree_entry *file);
+/* Every project of a truth that was just read is due where something of it is not saved. */
+void dirty_find(struct truth *truth, struct database *database);
+
+/* ---- populate_sqlite.c ---- */
+void call_populate(struct state *state, const struct state_ticket *ticket,
+                   const struct state_populate *populate);
+void call_abandon(struct state *state, const struct state_ticket *ticket, const char *token);
+void execute_populate(struct storage *storage, struct request *request);
+
 /* ---- tree_sqlite.c ---- */
+/* A new row and its file, whose text is that of its version. */
+struct file *insert_file(struct storage *storage, struct project *project,
+                         const struct state_populate_file *from);
+void insert_project(struct storage *storage, const struct project *project, const char *template);
 void execute_create(struct storage *storage, struct request *request);
 void execute_tree(struct storage *storage, struct request *request);
 void execute_events(struct storage *storage, struct request *request);

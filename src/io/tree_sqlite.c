@@ -24,33 +24,60 @@ struct new_file {
 static void add_file(struct storage *storage, struct project *project, const struct new_file *new,
                      uint64_t by)
 {
-    uint64_t f = project->next_file++, now = wall_ms();
-    size_t utf16_len = utf8_utf16_len(new->text, new->len);
-    sqlite3_stmt *add = database_statement(&storage->database, STATEMENT_FILE_ADD);
-    sqlite3_bind_null(add, 1);
-    bind_u64(add, 2, project->id);
-    bind_u64(add, 3, f);
-    bind_text(add, 4, new->path);
-    bind_text(add, 5, new->eol);
-    bind_u64(add, 6, epoch_number(project->epoch));
-    bind_u64(add, 7, utf16_len);
-    bind_u64(add, 8, new->len);
-    bind_u64(add, 9, now);
-    bind_u64(add, 10, by);
-    bind_bytes(add, 11, new->text, new->len);
-    database_write(&storage->database, add);
-
-    uint64_t row = (uint64_t)sqlite3_last_insert_rowid(storage->database.handle);
-    struct file *file = project_add_file(project, f, row, new->path, new->eol);
-    file->utf16_len = utf16_len;
-    file->size = new->len;
-    file->saved_epoch = epoch_number(project->epoch);
-    file->saved_rev = 1;
-    file->updated_by = by;
+    bool is_saved = !storage->truth.is_saved_elsewhere;
+    const struct state_populate_file file = {
+        .f = project->next_file++,
+        .rev = 1,
+        .saved_rev = is_saved,
+        .path = new->path,
+        .eol = new->eol,
+        .text = new->text,
+        .len = new->len,
+        .utf16_len = utf8_utf16_len(new->text, new->len),
+        .dirty = !is_saved,
+        .updated_at = wall_ms(),
+        .updated_by = by,
+    };
+    insert_file(storage, project, &file);
 }
 
-static void write_project(struct storage *storage, const struct project *project,
-                          const char *template)
+/* The row of the table. */
+static void write_new_file(struct storage *storage, const struct file *file, const char *text)
+{
+    sqlite3_stmt *add = database_statement(&storage->database, STATEMENT_FILE_ADD);
+    const uint64_t numbers[] = {file->version,       file->rev,         file->content_version,
+                                file->saved_version, file->saved_epoch, file->saved_rev,
+                                file->utf16_len,     file->size,        file->updated_at,
+                                file->updated_by};
+    bind_u64(add, 1, file->project->id);
+    bind_u64(add, 2, file->f);
+    bind_text(add, 3, file->path);
+    bind_text(add, 4, file->eol);
+    for (int i = 0; i < (int)(sizeof numbers / sizeof numbers[0]); i++)
+        bind_u64(add, 5 + i, numbers[i]);
+    bind_bytes(add, 15, text, file->size);
+    database_write(&storage->database, add);
+}
+
+struct file *insert_file(struct storage *storage, struct project *project,
+                         const struct state_populate_file *from)
+{
+    struct file *file = project_add_file(project, from->f, 0, from->path, from->eol);
+    file->version = file->content_version = from->version;
+    file->rev = from->rev;
+    file->saved_version = from->saved_version;
+    file->saved_epoch = from->dirty ? 0 : epoch_number(project->epoch);
+    file->saved_rev = from->saved_rev;
+    file->utf16_len = from->utf16_len;
+    file->size = from->len;
+    file->updated_at = from->updated_at;
+    file->updated_by = from->updated_by;
+    write_new_file(storage, file, from->text);
+    file->row = (uint64_t)sqlite3_last_insert_rowid(storage->database.handle);
+    return file;
+}
+
+void insert_project(struct storage *storage, const struct project *project, const char *template)
 {
     sqlite3_stmt *add = database_statement(&storage->database, STATEMENT_PROJECT_ADD);
     bind_u64(add, 1, project->id);
@@ -59,9 +86,10 @@ static void write_project(struct storage *storage, const struct project *project
     bind_text(add, 4, template);
     bind_text(add, 5, project->epoch);
     bind_u64(add, 6, project->next_file);
-    bind_u64(add, 7, wall_ms());
+    bind_u64(add, 7, project->e);
+    bind_u64(add, 8, wall_ms());
     database_write(&storage->database, add);
-    storage->truth.changes++;
+    storage->truth.changes += project->e + 1;
 }
 
 void execute_create(struct storage *storage, struct request *request)
@@ -84,7 +112,7 @@ void execute_create(struct storage *storage, struct request *request)
             add_file(storage, project,
                      &(struct new_file){file->path, file->eol, file->text, file->len}, 0);
     }
-    write_project(storage, project, create->template);
+    insert_project(storage, project, create->template);
 }
 
 /* ---- the end of every change: the event, and the answer ---- */
@@ -144,6 +172,7 @@ static void finish_change(struct storage *storage, struct project *project, stru
     answer->entries = entries;
     answer->entry_count = count;
     write_change(storage, project, answer);
+    dirty_note(storage, project);
 }
 
 /* ---- create ---- */
@@ -310,6 +339,7 @@ static void delete_files(struct storage *storage, struct project *project, struc
         bind_u64(forget, 1, project->id);
         bind_u64(forget, 2, file->f);
         database_write(&storage->database, forget);
+        dirty_bury(storage, project, &entries[i]);
         project_remove_file(&storage->truth, project, file);
     }
     finish_change(storage, project, request, chosen.from_len > 0, entries, chosen.count);

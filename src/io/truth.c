@@ -16,6 +16,7 @@ void truth_init(struct truth *truth)
     map_init(&truth->projects);
     map_init(&truth->by_id);
     map_init(&truth->unsaved);
+    map_init(&truth->due);
 }
 
 static void free_values(struct map *map)
@@ -55,6 +56,7 @@ void truth_close(struct truth *truth)
     map_close(&truth->projects);
     map_close(&truth->by_id);
     map_close(&truth->unsaved);
+    map_close(&truth->due);
 }
 
 struct project *truth_add_project(struct truth *truth, uint64_t id, const char *name,

@@ -31,7 +31,7 @@ struct file {
     uint64_t content_version; /* of the text in the database; journal entries make up the rest */
     uint64_t saved_version, saved_epoch, saved_rev;
     uint64_t utf16_len, size; /* of the text at version */
-    uint64_t updated_by;
+    uint64_t updated_at, updated_by;
     uint64_t *ids; /* journal ids from [id_first, id_end), the last is that of version */
     size_t id_first, id_end, id_room;
     struct map seen; /* cid → struct seen */
@@ -49,6 +49,11 @@ struct project {
     struct map folders;      /* folder without its '/' → how many files are somewhere inside */
     struct map generations;  /* cid → struct generation */
     size_t generations_swept;
+    struct {
+        uint64_t due_ms; /* steady; 0: nothing is to be saved */
+        uint64_t lease;  /* of the flush under way; due_ms is its end */
+        uint32_t failures;
+    } flush; /* where projects are saved elsewhere */
     char *broken;
 };
 
@@ -59,6 +64,8 @@ struct truth {
     uint64_t last_project;
     uint64_t last_id, first_id; /* of the journal; none: first = last + 1 */
     uint64_t changes;           /* tree changes and new projects since ever */
+    bool is_saved_elsewhere;    /* saved_* are of another repository, content_version is not */
+    struct map due;             /* id → struct project with flush.due_ms */
 };
 
 void truth_init(struct truth *truth);

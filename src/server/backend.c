@@ -19,14 +19,22 @@ ERR_CHECKED static enum err open_storage(struct backend *backend, const struct c
     to.history = config->limits.history;
     to.events = config->limits.events;
     to.secret = config->secret[0] ? config->secret : NULL;
-    to.points_every_ms = config->history_every_ms;
-    to.points_most = config->history_keep;
+    if (backend->mongo) {
+        to.repository = mongo_label(backend->mongo); /* which has the history, too */
+        to.save_after_ms = config->save_after_ms;
+    } else {
+        to.points_every_ms = config->history_every_ms;
+        to.points_most = config->history_keep;
+    }
     backend->storage = storage_open(&to, loop, error);
     if (!backend->storage)
         return error->code;
     bus_local_init(&backend->local_bus);
     backend->state = storage_state(backend->storage);
-    backend->repository = storage_repository(backend->storage);
+    if (backend->mongo)
+        backend->checkpoints = storage_repository(backend->storage);
+    else
+        backend->repository = storage_repository(backend->storage);
     backend->bus = &backend->local_bus;
     backend->jobs = storage_jobs(backend->storage);
     backend->secret = storage_secret(backend->storage);
@@ -107,8 +115,11 @@ enum err backend_open(struct backend *backend, const struct config *config, uv_l
                       struct error *error)
 {
     *backend = (struct backend){0};
-    return config->redis_url[0] ? open_redis(backend, config, loop, error)
-                                : open_storage(backend, config, loop, error);
+    if (config->redis_url[0])
+        return open_redis(backend, config, loop, error);
+    if (config->mongodb_uri[0] && open_mongo(backend, config, loop, error) != ERR_OK)
+        return error->code;
+    return open_storage(backend, config, loop, error);
 }
 
 void backend_close(struct backend *backend)
@@ -130,9 +141,14 @@ const char *backend_problem(const struct backend *backend)
 
 void backend_log(const struct backend *backend, const struct config *config)
 {
+    const char *durability = config->durability == DURABILITY_RESTART ? "restart" : "power-cut";
     if (backend->redis)
         log_redis(backend, config);
+    else if (backend->mongo)
+        log_info("projects are kept in the data folder and saved to MongoDB data=%s durability=%s "
+                 "mongodb=%s",
+                 config->data, durability, mongo_label(backend->mongo));
     else
         log_info("projects are kept in the data folder data=%s durability=%s", config->data,
-                 config->durability == DURABILITY_RESTART ? "restart" : "power-cut");
+                 durability);
 }

@@ -149,8 +149,9 @@ static void look(const struct findings *findings, const struct config *config)
                      "there is no MONGODB_URI: Redis is the only store, and nothing is unloaded "
                      "from it");
     if (config->mongodb_uri[0] && !config->redis_url[0])
-        findings_say(findings, FINDING_BAD, "settings",
-                     "MONGODB_URI needs REDIS_URL; weftd does not start with it alone");
+        findings_say(findings, FINDING_OK, "mongodb",
+                     "projects of the data folder are saved to it; its database is this one "
+                     "server's alone");
     look_at_files(findings, config);
     look_at_port(findings, config);
 }

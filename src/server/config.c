@@ -54,7 +54,7 @@ static const struct setting settings[] = {
      "how long Redis may be away before clients are sent elsewhere", IN(degraded_ms),
      NUMBER, 1000, 600000, {NULL}},
     {"mongodb", NULL, "MONGODB_URI", "",
-     "MongoDB, where projects of Redis are saved", IN(mongodb_uri), TEXT, 0, 900, {NULL}},
+     "MongoDB, where projects are saved", IN(mongodb_uri), TEXT, 0, 900, {NULL}},
     {"secret", NULL, "WEFT_SECRET", "",
      "key that signs resume tokens (default: made and kept)", IN(secret), TEXT, 0, 900, {NULL}},
     {"instance", NULL, "WEFT_INSTANCE", "",
@@ -377,8 +377,8 @@ void config_print_help(FILE *out)
           "weftd worker [--config FILE] …   runs commands of jobs, with REDIS_URL\n"
           "weftd jobs …                     what is in the queue of jobs; weftd jobs --help\n\n"
           "Serves the page, the protocol weft.v1 and HTTP on one port, and keeps projects in the\n"
-          "data folder; with REDIS_URL in Redis, as one of any number of servers, and with\n"
-          "MONGODB_URI saved there.\n\n"
+          "data folder; with REDIS_URL in Redis, as one of any number of servers. With\n"
+          "MONGODB_URI projects are saved there, whichever of both it is.\n\n"
           "A flag wins over the environment, the environment over the file (config/weftd.json\n"
           "where it exists). A dotted name is nested objects in the file.\n\n",
           out);

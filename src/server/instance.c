@@ -148,6 +148,8 @@ static void make_registry(struct instance *instance)
     const struct backend *backend = &instance->backend;
     instance->registry =
         registry_new(to, backend->state, backend->repository, backend->bus, instance->signer);
+    if (backend->checkpoints)
+        registry_set_checkpoints(instance->registry, backend->checkpoints);
 }
 
 ERR_CHECKED static enum err make_runner(struct instance *instance, struct error *error)

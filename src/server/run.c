@@ -3,18 +3,8 @@
 #include "weft/base/log.h"
 #include "weft/server/config.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* What is not built must not be taken silently. */
-static bool is_buildable(const struct config *config)
-{
-    bool is_missing = config->mongodb_uri[0] && !config->redis_url[0];
-    if (is_missing)
-        log_error("weftd does not start: MONGODB_URI without REDIS_URL is not built yet");
-    return !is_missing;
-}
 
 int run_with_settings(char **argv, int (*run)(struct config *config))
 {
@@ -29,8 +19,6 @@ int run_with_settings(char **argv, int (*run)(struct config *config))
         config_print_help(stdout);
     } else if (action == CONFIG_VERSION) {
         puts("weftd " WEFT_VERSION);
-    } else if (!is_buildable(&config)) {
-        status = EXIT_USAGE;
     } else if (action == CONFIG_RUN) {
         log_setup((enum log_level)config.log_level, config.log_json != 0);
         status = run(&config);

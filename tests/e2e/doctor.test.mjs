@@ -152,6 +152,8 @@ test(
       async () => (indexes = (await examine(t, env)).of("mongodb.indexes")[0]).startsWith("ok"),
       () => `the indexes, not ${indexes}`,
     );
+    const alone = await examine(t, { MONGODB_URI: mongo.uri });
+    assert.match(alone.of("mongodb")[0], /^ok: projects of the data folder are saved to it/);
     const wrong = await examine(t, { ...env, MONGODB_URI: "mongodb://ann:hu:sh@h:1:2/x" });
     assert.match(wrong.of("mongodb.uri")[0], /^bad: MONGODB_URI cannot be read/);
     assert.doesNotMatch(wrong.out, /hu:sh/);

@@ -76,6 +76,9 @@ struct registry_config registry_config_default(void);
 struct registry *registry_new(const struct registry_config *config, struct state *state,
                               struct repository *repository, struct bus *bus,
                               const struct signer *signer);
+/* An embedded state whose projects are saved to a shared repository: the journal still needs its
+ * texts behind it, which are saved here. Nobody is told of that. Before the first session. */
+void registry_set_checkpoints(struct registry *registry, struct repository *checkpoints);
 /* What people can ask for. Borrows all for its life. runner NULL: commands are not run here, but by
  * others who share the queue. Before the first session. */
 void registry_set_jobs(struct registry *registry, struct jobs *jobs, struct runner *runner,

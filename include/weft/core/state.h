@@ -213,7 +213,9 @@ struct state_events {
     size_t count;
 };
 
-/* ---- Shared states only, from here to the sink ---- */
+/* ---- Shared states only, from here to the sink. An embedded one whose projects are saved to a
+ * shared repository has some of it: claim, settle, dirty and saved, and for a project that is not
+ * here STATE_LOAD, populate and abandon. ---- */
 
 /* ---- poll: has a hint been lost? Once a second, and whenever one seems to be missing ---- */
 struct state_poll {
@@ -350,6 +352,8 @@ struct state_dirty {
     uint64_t request;
     enum state_result result; /* STATE_OK, UNLOADED (restarted too: open it), BROKEN, BUSY */
     const char *epoch;
+    /* Not shared: the project's name for people, and in whose name it is live in the repository: */
+    const char *name, *token;
     uint64_t members; /* with an unexpired lease */
     uint64_t e, next_file;
     const struct state_dirty_file
@@ -413,7 +417,7 @@ struct state_ops {
      * Not answered. */
     void (*forget)(struct state *state, const struct state_ticket *ticket);
 
-    /* Shared states only; NULL elsewhere. */
+    /* Shared states only; NULL elsewhere (but see above). */
     void (*poll)(struct state *state, const struct state_ticket *ticket,
                  const struct state_poll *poll);
     void (*renew)(struct state *state, const struct state_ticket *ticket,

@@ -30,6 +30,9 @@ struct storage_config {
     size_t requests_max;      /* that wait for the thread; above it, STATE_BUSY */
     const char *secret;       /* NULL: made once and kept in the database */
     const char *boot_id;      /* of the machine; NULL: the kernel's */
+    const char
+        *repository; /* where projects are saved: another one is told all again. NULL: here */
+    uint64_t save_after_ms; /* with one: how long after a change it is told; 2,000 */
 };
 /* All but folder. */
 struct storage_config storage_config_default(void);
@@ -45,6 +48,8 @@ struct storage *storage_open(const struct storage_config *config, uv_loop_t *loo
  * nobody got by now are dropped. The loop turns once more after it. */
 void storage_close(struct storage *storage);
 
+/* With a repository elsewhere the state has the calls of a flush and a load (state.h), and what is
+ * saved in this repository is the text behind the journal. */
 /* Both borrowed, valid until storage_close. Their sinks are called on later turns of the loop. */
 struct state *storage_state(struct storage *storage);
 struct repository *storage_repository(struct storage *storage);

@@ -1,6 +1,6 @@
 /* Where this server keeps what people type, as the settings say: in its data folder, alone; or in
- * Redis, with any number of others, and then saved to MongoDB where that is set. Gives core its
- * ports. */
+ * Redis, with any number of others; and saved to MongoDB where that is set. Gives core its ports.
+ */
 #ifndef WEFT_SERVER_BACKEND_H
 #define WEFT_SERVER_BACKEND_H
 
@@ -19,13 +19,14 @@ struct storage;
 struct backend {
     struct state *state;
     struct repository *repository;
+    struct repository *checkpoints; /* of the data folder, with MongoDB; else NULL */
     struct bus *bus;
     struct jobs *jobs;
     const char *secret; /* the key that signs resume */
 
     struct storage *storage; /* without Redis */
     struct redis *redis;     /* with it */
-    struct mongo *mongo;     /* with Redis and MongoDB */
+    struct mongo *mongo;     /* with MongoDB */
     struct bus local_bus;
     struct repository none;
 };
