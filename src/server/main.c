@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <uv.h>
 
 static const struct {
     const char *name;
@@ -23,9 +24,15 @@ int main(int argc, char **argv)
         return runner_exec(argv);
     log_setup(LOG_INFO, false);
     mongo_hide_counters();
+    int (*run)(char **argv) = command_serve;
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argv + 1);
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            run = commands[i].run;
+            argv++;
+            break;
+        }
     }
-    return command_serve(argv);
+    int status = run(argv);
+    uv_library_shutdown(); /* no thread is left: what looks for leaks at the end waits for none */
+    return status;
 }

@@ -11,6 +11,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { within } from "./wait.mjs";
 
 const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
 
@@ -98,8 +99,13 @@ export class Server {
     const exited = once(child, "exit");
     child.kill(signal);
     this.resume();
-    const [code, by] = await exited;
-    return { code, signal: by };
+    try {
+      const [code, by] = await within(exited, () => `weftd to end: ${this.log.slice(-500)}`);
+      return { code, signal: by };
+    } catch (error) {
+      child.kill("SIGKILL"); // what hangs does not keep the test as well
+      throw error;
+    }
   }
 
   /** It does nothing, and does not know that it does nothing, until `resume`. */
