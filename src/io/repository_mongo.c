@@ -26,6 +26,11 @@ struct mongo {
     char label[256];
     struct mongo_counts counts;
     bool is_closing, is_failing;
+    /* Calls that came before the indexes were tried: none writes beside their making. */
+    bool are_indexes_tried;
+    struct task *held;
+    struct task **held_end;
+    size_t held_count;
 };
 
 /* ---- errands ---- */
@@ -192,6 +197,29 @@ static const char *problem_of(const struct errand *errand)
 }
 
 static void make_indexes(uv_timer_t *timer);
+static void dispatch(struct mongo *mongo, struct errand *errand);
+
+static void hold(struct mongo *mongo, struct errand *errand)
+{
+    errand->task.next = NULL;
+    *mongo->held_end = &errand->task;
+    mongo->held_end = &errand->task.next;
+    mongo->held_count++;
+}
+
+static void release_held(struct mongo *mongo)
+{
+    struct task *task = mongo->held;
+    mongo->are_indexes_tried = true;
+    mongo->held = NULL;
+    mongo->held_end = &mongo->held;
+    mongo->held_count = 0;
+    while (task) {
+        struct task *next = task->next;
+        dispatch(mongo, (struct errand *)task);
+        task = next;
+    }
+}
 
 static void note(struct mongo *mongo, const struct errand *errand)
 {
@@ -204,6 +232,8 @@ static void note(struct mongo *mongo, const struct errand *errand)
         else
             log_info("MongoDB answers server=%s", mongo->label);
     }
+    if (errand->kind == ERRAND_INDEXES)
+        release_held(mongo);
     if (errand->kind == ERRAND_INDEXES && errand->failed && !mongo->is_closing)
         uv_timer_start(&mongo->timer, make_indexes, INDEXES_AGAIN_MS, 0);
 }
@@ -220,7 +250,12 @@ static void finished(void *owner, struct task *task)
 
 static void dispatch(struct mongo *mongo, struct errand *errand)
 {
-    if (worker_push(mongo->worker, &errand->task))
+    bool is_early = !mongo->are_indexes_tried && errand->kind != ERRAND_INDEXES;
+    if (is_early && mongo->held_count < mongo->config.waiting_max) {
+        hold(mongo, errand);
+        return;
+    }
+    if (!is_early && worker_push(mongo->worker, &errand->task))
         return;
     errand_fail(errand, "too many calls wait for MongoDB");
     worker_give_back(mongo->worker, &errand->task);
@@ -442,6 +477,7 @@ struct mongo *mongo_open(const struct mongo_config *config, uv_loop_t *loop, str
     mongo->config = *config;
     mongo->repository.ops = &ops;
     mongo->repository.is_shared = true;
+    mongo->held_end = &mongo->held;
     struct worker_config to = {.name = "mongo",
                                .threads = config->threads,
                                .tasks_max = config->waiting_max,
@@ -468,6 +504,7 @@ struct mongo *mongo_open(const struct mongo_config *config, uv_loop_t *loop, str
 void mongo_close(struct mongo *mongo)
 {
     mongo->is_closing = true;
+    release_held(mongo);
     worker_close(mongo->worker);
     uv_close((uv_handle_t *)&mongo->timer, timer_closed);
 }
@@ -485,7 +522,7 @@ const char *mongo_label(const struct mongo *mongo)
 struct mongo_counts mongo_counts(struct mongo *mongo)
 {
     struct mongo_counts counts = mongo->counts;
-    counts.waiting = worker_waiting(mongo->worker);
+    counts.waiting = worker_waiting(mongo->worker) + mongo->held_count;
     counts.is_failing = mongo->is_failing;
     return counts;
 }
